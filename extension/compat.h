@@ -1,0 +1,52 @@
+/*
+ * What differs between PostgreSQL versions: here and nowhere else.
+ */
+#ifndef QM_COMPAT_H
+#define QM_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM < 150000
+#error "quantmesh needs PostgreSQL 15 or later"
+#endif
+
+/* The number of this process in ProcGlobal->allProcs. */
+#if PG_VERSION_NUM >= 170000
+#define qm_my_proc_number() (MyProcNumber)
+#else
+#define qm_my_proc_number() (MyProc->pgprocno)
+#endif
+
+/* Whether this session holds the lock at any level. */
+#if PG_VERSION_NUM >= 170000
+#define qm_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define qm_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
+/* Named wait events came with 17; before, all extensions share one. */
+#if PG_VERSION_NUM >= 170000
+#define qm_wait_event_new(name) WaitEventExtensionNew(name)
+#else
+#define qm_wait_event_new(name) ((uint32) PG_WAIT_EXTENSION)
+#endif
+
+/* An infinite interval exists since 17. */
+#if PG_VERSION_NUM >= 170000
+#define qm_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))
+#else
+#define qm_interval_is_finite(interval) true
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define QM_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "quantmesh", .version = QM_VERSION)
+#else
+#define QM_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif

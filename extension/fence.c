@@ -1,0 +1,256 @@
+/*
+ * Fences: the counter.
+ *
+ * One counter per server, in shared memory. Numbers below `limit` have been
+ * written to the fence file as used before any of them is; a crash goes on at
+ * the limit, so it skips numbers and never repeats one. The launcher alone
+ * writes limit, counter_id and the file; `next` is an atomic that everybody
+ * draws from. The counter has a random identity that lives with its file: a
+ * data directory without the file starts a new counter, which the generations
+ * (fence_floor.c) then lift above the old one's fences.
+ *
+ * `generations` holds the highest generation that any backend has used, by
+ * database: a backend that has not noticed yet that it was raised draws from
+ * there, so that the fences of a key never go back.
+ */
+#include "fence.h"
+
+#include "access/xlog.h"
+#include "alarm.h"
+#include "compat.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "shared.h"
+#include "state_file.h"
+#include "storage/condition_variable.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#define LAUNCHER_PATIENCE_MS 5000
+#define LAUNCHER_RECHECK_MS 100
+
+/* Databases share these by OID: one that is lifted by another's generation only skips a few. */
+#define GENERATION_SLOTS 256
+
+typedef struct FenceState
+{
+    uint64 counter_id;
+    uint64 limit;
+    uint32 timeline;
+    uint32 unused;
+} FenceState;
+
+typedef struct FenceShared
+{
+    pg_atomic_uint64 counter_id;
+    pg_atomic_uint64 next;
+    pg_atomic_uint64 limit; /* 0 until the launcher has made the first range of this start durable */
+    ConditionVariable extended;
+    pg_atomic_uint32 generations[GENERATION_SLOTS];
+} FenceShared;
+
+static FenceShared *fence_shared = NULL;
+
+/* The launcher's copy of the file. */
+static FenceState file_state;
+
+static bool has_room(void);
+static bool write_limit(uint64 limit);
+
+/* qm_fence_shmem_size returns what qm_fence_shmem_init takes. */
+Size
+qm_fence_shmem_size(void)
+{
+    return sizeof(FenceShared);
+}
+
+/* qm_fence_shmem_init makes or finds the counter. */
+void
+qm_fence_shmem_init(void)
+{
+    bool found;
+
+    fence_shared = ShmemInitStruct("quantmesh fence", sizeof(FenceShared), &found);
+    if (found)
+        return;
+    pg_atomic_init_u64(&fence_shared->counter_id, 0);
+    pg_atomic_init_u64(&fence_shared->next, 0);
+    pg_atomic_init_u64(&fence_shared->limit, 0);
+    ConditionVariableInit(&fence_shared->extended);
+    for (int i = 0; i < GENERATION_SLOTS; i++)
+        pg_atomic_init_u32(&fence_shared->generations[i], 0);
+}
+
+/*
+ * qm_fence_prepare makes sure that the next qm_fence_next of this backend
+ * cannot fail. Errors with 57P03 while the launcher has not made numbers
+ * durable, and with 54000 when there are no more.
+ */
+void
+qm_fence_prepare(void)
+{
+    if (!has_room())
+    {
+        TimestampTz start = GetCurrentTimestamp();
+        bool waiting = true;
+        static uint32 wait_event = 0;
+
+        if (wait_event == 0)
+            wait_event = qm_wait_event_new("QuantmeshFence");
+        ConditionVariablePrepareToSleep(&fence_shared->extended);
+        while (!has_room() && waiting)
+        {
+            qm_alarm_ring();
+            ConditionVariableTimedSleep(&fence_shared->extended, LAUNCHER_RECHECK_MS, wait_event);
+            waiting = !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), LAUNCHER_PATIENCE_MS);
+        }
+        ConditionVariableCancelSleep();
+        if (!has_room())
+            qm_launcher_is_late("made fence numbers durable");
+    }
+    else if (qm_fence_counter() + QM_FENCE_RANGE / 2 > qm_fence_limit())
+        qm_alarm_ring();
+
+    (void) qm_generation();
+}
+
+/* has_room says whether every backend could draw one more durable number. */
+static bool
+has_room(void)
+{
+    uint64 next = qm_fence_counter();
+
+    if (next + (uint64) MaxBackends > QM_FENCE_COUNTER_MAX)
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("fence counter is exhausted"),
+                 errhint("Run quantmesh.raise_fence() in every database, stop the server, and remove the file \"%s\" "
+                         "from its data directory.",
+                         QM_STATE_FENCE)));
+    return next + (uint64) MaxBackends < qm_fence_limit();
+}
+
+/*
+ * qm_fence_next returns a number greater than every fence granted before in
+ * this database, on this server or on any primary it was promoted from. It
+ * cannot fail after qm_fence_prepare: every backend draws once per preparation,
+ * and there was room for all of them.
+ */
+int64
+qm_fence_next(void)
+{
+    uint64 counter = pg_atomic_fetch_add_u64(&fence_shared->next, 1);
+
+    Assert(counter < qm_fence_limit());
+    return (int64) qm_fence_generation() << QM_FENCE_COUNTER_BITS | (int64) counter;
+}
+
+/* qm_fence_generation returns the highest generation that fences of this database were drawn in; 0 when none was. */
+int
+qm_fence_generation(void)
+{
+    return (int) pg_atomic_read_u32(&fence_shared->generations[MyDatabaseId % GENERATION_SLOTS]);
+}
+
+/* qm_fence_raise_generation makes all later fences of this database be of that generation, or a higher one. */
+void
+qm_fence_raise_generation(int generation)
+{
+    pg_atomic_uint32 *highest = &fence_shared->generations[MyDatabaseId % GENERATION_SLOTS];
+    uint32 seen = pg_atomic_read_u32(highest);
+
+    while (seen < (uint32) generation && !pg_atomic_compare_exchange_u32(highest, &seen, (uint32) generation))
+        ;
+}
+
+/* qm_fence_counter_id returns the counter's identity; 0 until the launcher has opened it. */
+uint64
+qm_fence_counter_id(void)
+{
+    return pg_atomic_read_u64(&fence_shared->counter_id);
+}
+
+/* qm_fence_counter returns the next number to be drawn. */
+uint64
+qm_fence_counter(void)
+{
+    return pg_atomic_read_u64(&fence_shared->next);
+}
+
+/* qm_fence_limit returns the first number that is not durable; 0 until the launcher has opened the counter. */
+uint64
+qm_fence_limit(void)
+{
+    return pg_atomic_read_u64(&fence_shared->limit);
+}
+
+/*
+ * qm_fence_read_state reads the fence file and says whether the server was
+ * promoted or recovered to an earlier point since it was written: then its
+ * timeline is another. False when the file is damaged.
+ */
+bool
+qm_fence_read_state(bool *promoted)
+{
+    TimeLineID timeline = GetWALInsertionTimeLine();
+    Size size = 0;
+
+    switch (qm_state_read(QM_STATE_FENCE, &file_state, sizeof(file_state), &size))
+    {
+        case QM_STATE_OK:
+            *promoted = file_state.timeline != timeline;
+            return size == sizeof(file_state);
+        case QM_STATE_MISSING:
+            file_state = (FenceState){.limit = 1};
+            *promoted = timeline > 1;
+            return pg_strong_random(&file_state.counter_id, sizeof(file_state.counter_id));
+        case QM_STATE_DAMAGED:
+            break;
+    }
+    return false;
+}
+
+/* qm_fence_open makes the first range of this start durable and opens the counter. False when it could not. */
+bool
+qm_fence_open(void)
+{
+    uint64 first = file_state.limit;
+
+    if (qm_fence_limit() != 0)
+        return true;
+    file_state.timeline = GetWALInsertionTimeLine();
+    if (!write_limit(first + QM_FENCE_RANGE))
+        return false;
+    pg_atomic_write_u64(&fence_shared->counter_id, file_state.counter_id);
+    pg_atomic_write_u64(&fence_shared->next, first);
+    pg_write_barrier();
+    pg_atomic_write_u64(&fence_shared->limit, file_state.limit);
+    ConditionVariableBroadcast(&fence_shared->extended);
+    return true;
+}
+
+/* qm_fence_extend makes more numbers durable when half of the last range is used. False when it could not. */
+bool
+qm_fence_extend(void)
+{
+    if (qm_fence_counter() + QM_FENCE_RANGE / 2 <= qm_fence_limit() || qm_fence_limit() > QM_FENCE_COUNTER_MAX)
+        return true;
+    if (!write_limit(qm_fence_limit() + QM_FENCE_RANGE))
+        return false;
+    pg_atomic_write_u64(&fence_shared->limit, file_state.limit);
+    ConditionVariableBroadcast(&fence_shared->extended);
+    return true;
+}
+
+/* write_limit makes a limit durable; false, and nothing changed, when it could not. */
+static bool
+write_limit(uint64 limit)
+{
+    FenceState state = file_state;
+
+    state.limit = limit;
+    if (!qm_state_write(QM_STATE_FENCE, &state, sizeof(state)))
+        return false;
+    file_state = state;
+    return true;
+}

@@ -1,0 +1,47 @@
+/*
+ * Fences: numbers that only grow. generation (15 bits) | counter (48 bits).
+ */
+#ifndef QM_FENCE_H
+#define QM_FENCE_H
+
+#include "postgres.h"
+
+#define QM_FENCE_COUNTER_BITS 48
+#define QM_FENCE_COUNTER_MAX ((UINT64CONST(1) << QM_FENCE_COUNTER_BITS) - 1)
+#define QM_GENERATION_MAX 32767
+
+/* How many numbers are made durable at a time; a crash skips no more than these. */
+#define QM_FENCE_RANGE (UINT64CONST(1) << 20)
+
+#define QM_FLOOR_REASON_MAX 64
+
+/* What a floor writer is to record, handed over in bgw_extra. */
+typedef struct QmFloorRecord
+{
+    uint64 counter_id;
+    int floor;
+    int generation;
+    char reason[QM_FLOOR_REASON_MAX];
+} QmFloorRecord;
+
+extern Size qm_fence_shmem_size(void);
+extern void qm_fence_shmem_init(void);
+
+extern void qm_fence_prepare(void);
+extern int64 qm_fence_next(void);
+extern uint64 qm_fence_counter_id(void);
+extern uint64 qm_fence_counter(void);
+extern uint64 qm_fence_limit(void);
+extern int qm_fence_generation(void);
+extern void qm_fence_raise_generation(int generation);
+
+/* The launcher's side. */
+extern bool qm_fence_read_state(bool *promoted);
+extern bool qm_fence_open(void);
+extern bool qm_fence_extend(void);
+
+/* Generations: fence_floor.c. */
+extern int qm_generation(void);
+extern void qm_floor_insert(uint64 counter_id, int floor, int generation, const char *reason);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * Fences: the generation, their upper 15 bits, per database.
+ *
+ * generation = floor + timeline. The floor is the highest generation that
+ * quantmesh.fence_floor knows of any other counter, or what raise_fence has set
+ * for this one. So a promotion raises it with the timeline, even where the
+ * standby missed the last rows; and a restored dump or an upgraded cluster,
+ * whose counter is new, starts above everything that the dump knows.
+ *
+ * A generation is used only after its row has been committed, because the next
+ * dump must contain it. That cannot wait for the caller's transaction, which
+ * may roll back: a short-lived worker commits it. Only where the table itself
+ * is still uncommitted, right after CREATE EXTENSION, the caller inserts.
+ *
+ * The table is read by scan, not by SQL: lock functions run as the caller, who
+ * has no right to it. The result is kept per backend until the relation is
+ * invalidated.
+ */
+#include "fence.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "query.h"
+#include "shared.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(qm_raise_fence);
+
+typedef struct FloorRows
+{
+    bool any;
+    bool ours;           /* whether one is of this counter */
+    int floor;           /* what the rows make the floor of this counter */
+    int generation_ours; /* the highest generation of this counter; 0 without */
+} FloorRows;
+
+static int known_generation = 0;
+static Oid floor_relid = InvalidOid;
+
+static Relation open_floor(void);
+static FloorRows read_floor(Relation relation);
+static void record_generation(int floor, int generation, const char *reason);
+static void check_generation(int generation);
+static void forget_generation(Datum arg, Oid relid);
+
+/*
+ * qm_generation returns the generation of this database's fences, recording it
+ * first if it is new. 57P03 when it cannot be recorded, 54000 when there are no
+ * more, 42P01 without the extension's table.
+ */
+int
+qm_generation(void)
+{
+    int timeline = (int) GetWALInsertionTimeLine();
+    Relation relation;
+    FloorRows rows;
+    int generation;
+
+    if (known_generation != 0 && known_generation == qm_fence_generation())
+        return known_generation;
+
+    relation = open_floor();
+    rows = read_floor(relation);
+    generation = Max(rows.floor + timeline, qm_fence_generation());
+    check_generation(generation);
+    if (rows.generation_ours < generation)
+    {
+        const char *reason = rows.ours ? "new timeline" : (rows.any ? "restored or upgraded" : "first use");
+
+        if (relation->rd_createSubid != InvalidSubTransactionId)
+            qm_floor_insert(qm_fence_counter_id(), generation - timeline, generation, reason);
+        else
+        {
+            record_generation(generation - timeline, generation, reason);
+            rows = read_floor(relation);
+            if (rows.generation_ours < generation)
+                ereport(ERROR,
+                        (errcode(ERRCODE_CANNOT_CONNECT_NOW),
+                         errmsg("could not record the fence generation of database \"%s\"",
+                                get_database_name(MyDatabaseId)),
+                         errhint("See the server log, and whether max_worker_processes leaves room.")));
+        }
+    }
+    floor_relid = RelationGetRelid(relation);
+    table_close(relation, AccessShareLock);
+    known_generation = generation;
+    qm_fence_raise_generation(generation);
+    return generation;
+}
+
+/* open_floor opens quantmesh.fence_floor, without regard to the caller's rights and search_path. */
+static Relation
+open_floor(void)
+{
+    static bool registered = false;
+    Oid namespace_oid = get_namespace_oid("quantmesh", false);
+    Oid relid = get_relname_relid("fence_floor", namespace_oid);
+
+    if (!registered)
+    {
+        CacheRegisterRelcacheCallback(forget_generation, (Datum) 0);
+        registered = true;
+    }
+    if (!OidIsValid(relid))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE),
+                 errmsg("table quantmesh.fence_floor does not exist"),
+                 errhint("Run CREATE EXTENSION quantmesh in this database.")));
+    return table_open(relid, AccessShareLock);
+}
+
+/* forget_generation makes the next lock read the table again after raise_fence, DROP EXTENSION or a rollback. */
+static void
+forget_generation(Datum arg, Oid relid)
+{
+    if (relid == InvalidOid || relid == floor_relid)
+        known_generation = 0;
+}
+
+/* read_floor reads all rows as committed now, and what this transaction has added. */
+static FloorRows
+read_floor(Relation relation)
+{
+    int64 counter_id = (int64) qm_fence_counter_id();
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
+    TupleTableSlot *slot = table_slot_create(relation, NULL);
+    FloorRows rows = {0};
+
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+    {
+        int floor;
+        int generation;
+
+        slot_getallattrs(slot);
+        floor = DatumGetInt32(slot->tts_values[1]);
+        generation = DatumGetInt32(slot->tts_values[2]);
+        rows.any = true;
+        if (DatumGetInt64(slot->tts_values[0]) == counter_id)
+        {
+            rows.ours = true;
+            rows.floor = Max(rows.floor, floor);
+            rows.generation_ours = Max(rows.generation_ours, generation);
+        }
+        else
+            rows.floor = Max(rows.floor, generation);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    return rows;
+}
+
+/* record_generation lets a worker commit the row, and waits for it. */
+static void
+record_generation(int floor, int generation, const char *reason)
+{
+    BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+                               .bgw_start_time = BgWorkerStart_RecoveryFinished,
+                               .bgw_restart_time = BGW_NEVER_RESTART,
+                               .bgw_main_arg = ObjectIdGetDatum(MyDatabaseId),
+                               .bgw_notify_pid = MyProcPid};
+    QmFloorRecord record = {.counter_id = qm_fence_counter_id(), .floor = floor, .generation = generation};
+    BackgroundWorkerHandle *handle;
+
+    StaticAssertStmt(sizeof(record) <= BGW_EXTRALEN, "a floor record fits");
+    strlcpy(record.reason, reason, sizeof(record.reason));
+    memcpy(worker.bgw_extra, &record, sizeof(record));
+    strlcpy(worker.bgw_name, "quantmesh floor writer", BGW_MAXLEN);
+    strlcpy(worker.bgw_type, "quantmesh floor writer", BGW_MAXLEN);
+    strlcpy(worker.bgw_library_name, "quantmesh", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, "qm_floor_writer_main", sizeof(worker.bgw_function_name));
+
+    if (RegisterDynamicBackgroundWorker(&worker, &handle))
+        (void) WaitForBackgroundWorkerShutdown(handle);
+}
+
+/* check_generation refuses what does not fit into 15 bits. */
+static void
+check_generation(int generation)
+{
+    if (generation > QM_GENERATION_MAX)
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("fence generation %d is above the limit of %d", generation, QM_GENERATION_MAX)));
+}
+
+/* qm_floor_insert adds a row in the current transaction. The caller may write the table. */
+void
+qm_floor_insert(uint64 counter_id, int floor, int generation, const char *reason)
+{
+    static const char *const insert =
+        "INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, reason) VALUES ($1, $2, $3, $4)";
+    Oid types[] = {INT8OID, INT4OID, INT4OID, TEXTOID};
+    Datum values[] = {Int64GetDatum((int64) counter_id),
+                      Int32GetDatum(floor),
+                      Int32GetDatum(generation),
+                      CStringGetTextDatum(reason)};
+
+    qm_query_execute(insert, lengthof(values), types, values);
+}
+
+/*
+ * qm_raise_fence raises the generation of this database by one, for all
+ * transactions that begin after this one has committed. Returns the new one.
+ */
+Datum
+qm_raise_fence(PG_FUNCTION_ARGS)
+{
+    Relation relation;
+    FloorRows rows;
+    int generation;
+
+    qm_require_running("quantmesh.raise_fence()");
+    if (PG_ARGISNULL(0))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("reason must not be null")));
+    qm_fence_prepare();
+
+    relation = open_floor();
+    LockRelation(relation, ShareRowExclusiveLock);
+    rows = read_floor(relation);
+    generation = rows.floor + 1 + (int) GetWALInsertionTimeLine();
+    check_generation(generation);
+    qm_floor_insert(
+        qm_fence_counter_id(), rows.floor + 1, generation, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    CacheInvalidateRelcache(relation);
+    table_close(relation, NoLock);
+    PG_RETURN_INT32(generation);
+}

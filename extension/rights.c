@@ -1,0 +1,170 @@
+/*
+ * Rights: which accounts' keys the current user may lock.
+ *
+ * EXECUTE on the functions lets a role lock at all; quantmesh.role_right says
+ * for which accounts, to the role itself or to one that it belongs to. Keys
+ * that name no account are free to every trader. Superusers may do everything.
+ *
+ * What was allowed is remembered per backend, until the table or anybody's
+ * role membership changes. The table is read by scan, because lock functions
+ * run as the caller, who has no right to it.
+ */
+#include "rights.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "common/hashfn.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(qm_rights_changed);
+
+#define ALLOWED_CACHE_SIZE 64 /* a power of two */
+
+typedef struct Allowed
+{
+    Oid user; /* InvalidOid: unused */
+    uint16 account_len;
+    char account[QM_ACCOUNT_MAX];
+} Allowed;
+
+static Allowed allowed_cache[ALLOWED_CACHE_SIZE];
+static Oid right_relid = InvalidOid;
+
+static bool account_is_allowed(Oid user, const char *account, size_t len);
+static bool text_is(const text *value, const char *data, size_t len);
+static void register_callbacks(void);
+static void forget_relation(Datum arg, Oid relid);
+static void forget_members(Datum arg, int cache, uint32 hash);
+static Relation open_rights(LOCKMODE mode);
+
+/* qm_rights_check errors with 42501 when the current user may not lock keys of the key's account. */
+void
+qm_rights_check(const QmKey *key)
+{
+    const char *account = key->text + key->parts.account_at;
+    size_t len = key->parts.account_len;
+    Oid user = GetUserId();
+    Allowed *cached;
+
+    if (len == 0 || superuser())
+        return;
+
+    cached = &allowed_cache[hash_bytes_extended((const unsigned char *) account, (int) len, user) &
+                            (ALLOWED_CACHE_SIZE - 1)];
+    if (cached->user == user && cached->account_len == len && memcmp(cached->account, account, len) == 0)
+        return;
+
+    register_callbacks();
+    if (!account_is_allowed(user, account, len))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for account \"%.*s\"", (int) len, account),
+                 errdetail("Role \"%s\" may not lock key \"%s\".", GetUserNameFromId(user, false), key->text),
+                 errhint("The extension's owner can run SELECT quantmesh.grant_trader(role, account).")));
+    cached->user = user;
+    cached->account_len = (uint16) len;
+    memcpy(cached->account, account, len);
+}
+
+/* account_is_allowed looks for a row that lets the user trade the account. */
+static bool
+account_is_allowed(Oid user, const char *account, size_t len)
+{
+    Relation relation = open_rights(AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
+    TupleTableSlot *slot = table_slot_create(relation, NULL);
+    bool allowed = false;
+
+    right_relid = RelationGetRelid(relation);
+    while (!allowed && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+    {
+        Oid role;
+        const text *privilege;
+        const text *granted;
+
+        slot_getallattrs(slot);
+        role = DatumGetObjectId(slot->tts_values[0]);
+        privilege = DatumGetTextPP(slot->tts_values[1]);
+        granted = DatumGetTextPP(slot->tts_values[2]);
+        allowed = !text_is(privilege, "reader", strlen("reader")) &&
+                  (text_is(granted, account, len) || text_is(granted, "*", 1)) &&
+                  SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)) && has_privs_of_role(user, role);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    table_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(relation, AccessShareLock);
+    return allowed;
+}
+
+/* text_is says whether the value has exactly these bytes. */
+static bool
+text_is(const text *value, const char *data, size_t len)
+{
+    return VARSIZE_ANY_EXHDR(value) == len && memcmp(VARDATA_ANY(value), data, len) == 0;
+}
+
+/* open_rights opens quantmesh.role_right, without regard to the caller's rights and search_path. */
+static Relation
+open_rights(LOCKMODE mode)
+{
+    Oid relid = get_relname_relid("role_right", get_namespace_oid("quantmesh", false));
+
+    if (!OidIsValid(relid))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE),
+                 errmsg("table quantmesh.role_right does not exist"),
+                 errhint("Run CREATE EXTENSION quantmesh in this database.")));
+    return table_open(relid, mode);
+}
+
+/* register_callbacks asks to be told of changes, before the first result is remembered. */
+static void
+register_callbacks(void)
+{
+    static bool registered = false;
+
+    if (registered)
+        return;
+    CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_members, (Datum) 0);
+    CacheRegisterSyscacheCallback(AUTHOID, forget_members, (Datum) 0);
+    registered = true;
+}
+
+/* forget_relation forgets everything after the table has changed. */
+static void
+forget_relation(Datum arg, Oid relid)
+{
+    if (relid == InvalidOid || relid == right_relid)
+        memset(allowed_cache, 0, sizeof(allowed_cache));
+}
+
+/* forget_members forgets everything after a role or a membership has changed. */
+static void
+forget_members(Datum arg, int cache, uint32 hash)
+{
+    memset(allowed_cache, 0, sizeof(allowed_cache));
+}
+
+/* qm_rights_changed makes every backend read the table again, once this transaction has committed. */
+Datum
+qm_rights_changed(PG_FUNCTION_ARGS)
+{
+    Relation relation = open_rights(AccessShareLock);
+
+    CacheInvalidateRelcache(relation);
+    table_close(relation, NoLock);
+    PG_RETURN_VOID();
+}

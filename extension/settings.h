@@ -1,0 +1,52 @@
+/*
+ * Configuration variables, with their limits.
+ */
+#ifndef QM_SETTINGS_H
+#define QM_SETTINGS_H
+
+#include "postgres.h"
+
+#include "lock_key.h"
+#define QM_LOCKS_PER_BACKEND_DEFAULT 256
+#define QM_LOCKS_PER_BACKEND_MIN 8
+#define QM_LOCKS_PER_BACKEND_MAX 10000
+
+#define QM_LEASES_DEFAULT 1024
+#define QM_LEASES_MIN 16
+#define QM_LEASES_MAX 1000000
+
+#define QM_LOCK_LABELS_DEFAULT 1000
+#define QM_LOCK_LABELS_MIN 10
+#define QM_LOCK_LABELS_MAX 100000
+
+#define QM_CONFLICT_HISTORY_DEFAULT 1024
+#define QM_CONFLICT_HISTORY_MIN 16
+#define QM_CONFLICT_HISTORY_MAX 1000000
+
+#define QM_MAX_TTL_DEFAULT_MS 30000
+#define QM_MAX_TTL_MIN_MS 100
+#define QM_MAX_TTL_MAX_MS 3600000
+
+#define QM_DEFAULT_TTL_MAX_MS 86400000
+
+/* No TTL and no timeout is longer: the server's lock_timeout ends at 24 days. */
+#define QM_INTERVAL_MAX_US (INT64CONST(7) * 86400 * 1000000)
+
+typedef enum QmTtlAction
+{
+    QM_TTL_TERMINATE,
+    QM_TTL_REPORT
+} QmTtlAction;
+
+extern int qm_max_locks_per_backend;
+extern int qm_max_leases;
+extern int qm_max_lock_labels;
+extern int qm_conflict_history;
+extern int qm_max_ttl_ms;
+extern int qm_ttl_action;
+
+extern void qm_settings_define(void);
+extern int64 qm_default_ttl_us(QmKeyClass class);
+extern int64 qm_default_ttl_lease_us(void);
+
+#endif

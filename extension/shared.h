@@ -1,0 +1,14 @@
+/*
+ * Shared memory: all subsystems' parts, and whether they can be used.
+ */
+#ifndef QM_SHARED_H
+#define QM_SHARED_H
+
+#include "postgres.h"
+
+extern void qm_shared_install_hooks(void);
+extern void qm_require_preloaded(void);
+extern void qm_require_running(const char *what);
+extern void qm_launcher_is_late(const char *what) pg_attribute_noreturn();
+
+#endif

@@ -1,0 +1,135 @@
+-- Who may do what. PUBLIC may do nothing; a DBA grants one of three rights to a role.
+
+CREATE FUNCTION quantmesh.right_objects(privilege text, OUT statement text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT o.statement FROM (VALUES
+        ('trader', 'USAGE ON SCHEMA quantmesh'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.version()'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.order_key(text, text, numeric, numeric)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.try_xact_lock(text, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.xact_lock(text, interval, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.try_xact_lock_many(text[], interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.xact_lock_many(text[], interval, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.try_lock(text, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.lock(text, interval, interval)'),
+        ('trader', 'EXECUTE ON PROCEDURE quantmesh.acquire(text, interval, interval, bigint)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.unlock(text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.extend(text, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.is_locked(text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.lock_holder(text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.try_lease(text, text, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.lease(text, text, interval, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.renew_lease(text, text, bigint, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.release_lease(text, text, bigint)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.guard(text, bigint)'),
+        ('reader', 'USAGE ON SCHEMA quantmesh'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.version()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.order_key(text, text, numeric, numeric)'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.lock_rows()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.lock_wait_rows()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.lock_metric_rows()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.lock_conflict_rows()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.engine_row()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.prometheus()'),
+        ('reader', 'SELECT ON quantmesh.locks'),
+        ('reader', 'SELECT ON quantmesh.lock_waits'),
+        ('reader', 'SELECT ON quantmesh.lock_metrics'),
+        ('reader', 'SELECT ON quantmesh.lock_conflicts'),
+        ('reader', 'SELECT ON quantmesh.lock_engine'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.force_unlock(text, text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.raise_fence(text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.reset_metrics()'),
+        ('operator', 'SELECT ON quantmesh.force_unlock_log'),
+        ('operator', 'SELECT ON quantmesh.role_right'),
+        ('operator', 'SELECT ON quantmesh.fence_floor')
+    ) AS o (privilege, statement)
+    WHERE o.privilege = right_objects.privilege
+       OR right_objects.privilege = 'operator';
+END;
+COMMENT ON FUNCTION quantmesh.right_objects(text) IS
+    'What a right consists of, as the middle of GRANT and REVOKE. An operator has what traders and readers have, and more.';
+
+CREATE FUNCTION quantmesh.rights_changed() RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_rights_changed';
+COMMENT ON FUNCTION quantmesh.rights_changed() IS 'Makes every session read role_right again once this transaction has committed.';
+
+CREATE FUNCTION quantmesh.grant_right(role name, privilege text, account text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    grantee  regrole := quote_ident(role)::regrole;
+    statement text;
+BEGIN
+    IF account IS NULL THEN
+        RAISE EXCEPTION 'account must not be null'
+            USING ERRCODE = '22004', HINT = 'Name the account, or give * for every account.';
+    END IF;
+    IF account <> '*' AND (account !~ '^[^:*[:cntrl:]]+$' OR octet_length(account) > 128) THEN
+        RAISE EXCEPTION 'account "%" is not valid', account
+            USING ERRCODE = '22023', HINT = 'An account is <exchange> or <exchange>/<label>, at most 128 bytes, without a colon; * means every account.';
+    END IF;
+    FOR statement IN SELECT o.statement FROM quantmesh.right_objects(privilege) AS o LOOP
+        EXECUTE format('GRANT %s TO %s', statement, grantee);
+    END LOOP;
+    INSERT INTO quantmesh.role_right (role, privilege, account) VALUES (grantee, privilege, account)
+        ON CONFLICT DO NOTHING;
+    PERFORM quantmesh.rights_changed();
+END;
+$$;
+COMMENT ON FUNCTION quantmesh.grant_right(name, text, text) IS 'What grant_trader, grant_operator and grant_reader have in common.';
+
+CREATE FUNCTION quantmesh.revoke_right(role name, privilege text, account text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    grantee   regrole := quote_ident(role)::regrole;
+    statement text;
+BEGIN
+    DELETE FROM quantmesh.role_right AS r
+        WHERE r.role = grantee AND r.privilege = revoke_right.privilege AND r.account = revoke_right.account;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    FOR statement IN
+        SELECT o.statement FROM quantmesh.right_objects(privilege) AS o
+        EXCEPT
+        SELECT kept.statement FROM quantmesh.role_right AS r, quantmesh.right_objects(r.privilege) AS kept WHERE r.role = grantee
+    LOOP
+        EXECUTE format('REVOKE %s FROM %s', statement, grantee);
+    END LOOP;
+    PERFORM quantmesh.rights_changed();
+    RETURN true;
+END;
+$$;
+COMMENT ON FUNCTION quantmesh.revoke_right(name, text, text) IS 'What revoke_trader, revoke_operator and revoke_reader have in common.';
+
+CREATE FUNCTION quantmesh.grant_trader(role name, account text) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC SELECT quantmesh.grant_right(grant_trader.role, 'trader', grant_trader.account); END;
+COMMENT ON FUNCTION quantmesh.grant_trader(name, text) IS
+    'Lets role lock and trade the account (* for every account), and keys that name no account. To be run by the extension''s owner.';
+
+CREATE FUNCTION quantmesh.revoke_trader(role name, account text) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC SELECT quantmesh.revoke_right(revoke_trader.role, 'trader', revoke_trader.account); END;
+COMMENT ON FUNCTION quantmesh.revoke_trader(name, text) IS 'Takes back what grant_trader gave. Returns false when the role did not have it.';
+
+CREATE FUNCTION quantmesh.grant_operator(role name) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC SELECT quantmesh.grant_right(grant_operator.role, 'operator', '*'); END;
+COMMENT ON FUNCTION quantmesh.grant_operator(name) IS
+    'Lets role read everything, lock keys of every account, take locks away, raise fences and reset metrics. To be run by the extension''s owner.';
+
+CREATE FUNCTION quantmesh.revoke_operator(role name) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC SELECT quantmesh.revoke_right(revoke_operator.role, 'operator', '*'); END;
+COMMENT ON FUNCTION quantmesh.revoke_operator(name) IS 'Takes back what grant_operator gave. Returns false when the role did not have it.';
+
+CREATE FUNCTION quantmesh.grant_reader(role name) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC SELECT quantmesh.grant_right(grant_reader.role, 'reader', '*'); END;
+COMMENT ON FUNCTION quantmesh.grant_reader(name) IS 'Lets role read the views and the metrics, and nothing else. To be run by the extension''s owner.';
+
+CREATE FUNCTION quantmesh.revoke_reader(role name) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC SELECT quantmesh.revoke_right(revoke_reader.role, 'reader', '*'); END;
+COMMENT ON FUNCTION quantmesh.revoke_reader(name) IS 'Takes back what grant_reader gave. Returns false when the role did not have it.';

@@ -1,0 +1,4 @@
+-- The last word: nothing of ours is open to PUBLIC.
+
+REVOKE ALL ON ALL TABLES IN SCHEMA quantmesh FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA quantmesh FROM PUBLIC;
