@@ -16,9 +16,13 @@
 #include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "state_file.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 
 #define NO_PROC PG_UINT32_MAX
+#define PATIENCE_MS 5000
+#define RECHECK_MS 100
 
 typedef struct Alarm
 {
@@ -69,6 +73,39 @@ qm_alarm_ring(void)
 
     if (proc != NO_PROC)
         SetLatch(&ProcGlobal->allProcs[proc].procLatch);
+}
+
+/*
+ * qm_alarm_wait makes the launcher do something and waits until it has, or
+ * errors with 57P03 after some seconds. The launcher broadcasts to the queue.
+ */
+void
+qm_alarm_wait(ConditionVariable *done_queue, QmDone done, const char *what)
+{
+    static uint32 wait_event = 0;
+    TimestampTz start = GetCurrentTimestamp();
+    int pid;
+
+    if (wait_event == 0)
+        wait_event = qm_wait_event_new("QuantmeshLauncherReply");
+    ConditionVariablePrepareToSleep(done_queue);
+    while (!done() && !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), PATIENCE_MS))
+    {
+        qm_alarm_ring();
+        ConditionVariableTimedSleep(done_queue, RECHECK_MS, wait_event);
+    }
+    ConditionVariableCancelSleep();
+    if (done())
+        return;
+
+    pid = qm_alarm_launcher_pid();
+    ereport(ERROR,
+            (errcode(ERRCODE_CANNOT_CONNECT_NOW),
+             errmsg("the quantmesh launcher has not made %s durable yet", what),
+             pid == 0 ? errdetail("The launcher is not running.") : errdetail("The launcher has PID %d.", pid),
+             errhint("Try again. If it persists, see the server log: max_worker_processes must leave room for the "
+                     "launcher, and the data directory for its files in \"%s\".",
+                     QM_STATE_DIR)));
 }
 
 /* qm_alarm_launcher_pid returns the launcher's PID, 0 while there is none. */

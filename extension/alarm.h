@@ -7,9 +7,15 @@
 
 #include "postgres.h"
 
+#include "storage/condition_variable.h"
+
 extern Size qm_alarm_shmem_size(void);
 extern void qm_alarm_shmem_init(void);
 
+/* Whether the launcher has done what somebody waits for. */
+typedef bool (*QmDone)(void);
+
+extern void qm_alarm_wait(ConditionVariable *done_queue, QmDone done, const char *what);
 extern void qm_alarm_set(int64 deadline_us);
 extern void qm_alarm_ring(void);
 

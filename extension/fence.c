@@ -20,14 +20,9 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
-#include "shared.h"
 #include "state_file.h"
 #include "storage/condition_variable.h"
 #include "storage/shmem.h"
-#include "utils/timestamp.h"
-
-#define LAUNCHER_PATIENCE_MS 5000
-#define LAUNCHER_RECHECK_MS 100
 
 /* Databases share these by OID: one that is lifted by another's generation only skips a few. */
 #define GENERATION_SLOTS 256
@@ -37,7 +32,7 @@ typedef struct FenceState
     uint64 counter_id;
     uint64 limit;
     uint32 timeline;
-    uint32 unused;
+    uint32 generation; /* the highest that any database has used */
 } FenceState;
 
 typedef struct FenceShared
@@ -45,7 +40,9 @@ typedef struct FenceShared
     pg_atomic_uint64 counter_id;
     pg_atomic_uint64 next;
     pg_atomic_uint64 limit; /* 0 until the launcher has made the first range of this start durable */
-    ConditionVariable extended;
+    pg_atomic_uint32 wanted_generation;  /* the highest that anybody wants to use */
+    pg_atomic_uint32 durable_generation; /* the highest in the file */
+    ConditionVariable written;
     pg_atomic_uint32 generations[GENERATION_SLOTS];
 } FenceShared;
 
@@ -55,7 +52,9 @@ static FenceShared *fence_shared = NULL;
 static FenceState file_state;
 
 static bool has_room(void);
-static bool write_limit(uint64 limit);
+static bool write_file(uint64 limit, uint32 generation);
+static bool generation_is_durable(void);
+static void raise_to(pg_atomic_uint32 *highest, uint32 value);
 
 /* qm_fence_shmem_size returns what qm_fence_shmem_init takes. */
 Size
@@ -76,7 +75,9 @@ qm_fence_shmem_init(void)
     pg_atomic_init_u64(&fence_shared->counter_id, 0);
     pg_atomic_init_u64(&fence_shared->next, 0);
     pg_atomic_init_u64(&fence_shared->limit, 0);
-    ConditionVariableInit(&fence_shared->extended);
+    ConditionVariableInit(&fence_shared->written);
+    pg_atomic_init_u32(&fence_shared->wanted_generation, 0);
+    pg_atomic_init_u32(&fence_shared->durable_generation, 0);
     for (int i = 0; i < GENERATION_SLOTS; i++)
         pg_atomic_init_u32(&fence_shared->generations[i], 0);
 }
@@ -90,24 +91,7 @@ void
 qm_fence_prepare(void)
 {
     if (!has_room())
-    {
-        TimestampTz start = GetCurrentTimestamp();
-        bool waiting = true;
-        static uint32 wait_event = 0;
-
-        if (wait_event == 0)
-            wait_event = qm_wait_event_new("QuantmeshFence");
-        ConditionVariablePrepareToSleep(&fence_shared->extended);
-        while (!has_room() && waiting)
-        {
-            qm_alarm_ring();
-            ConditionVariableTimedSleep(&fence_shared->extended, LAUNCHER_RECHECK_MS, wait_event);
-            waiting = !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), LAUNCHER_PATIENCE_MS);
-        }
-        ConditionVariableCancelSleep();
-        if (!has_room())
-            qm_launcher_is_late("made fence numbers durable");
-    }
+        qm_alarm_wait(&fence_shared->written, has_room, "fence numbers");
     else if (qm_fence_counter() + QM_FENCE_RANGE / 2 > qm_fence_limit())
         qm_alarm_ring();
 
@@ -152,14 +136,36 @@ qm_fence_generation(void)
     return (int) pg_atomic_read_u32(&fence_shared->generations[MyDatabaseId % GENERATION_SLOTS]);
 }
 
-/* qm_fence_raise_generation makes all later fences of this database be of that generation, or a higher one. */
+/*
+ * qm_fence_raise_generation makes all later fences of this database be of that
+ * generation, or a higher one, after the file knows it: even a database that
+ * is dropped and created again does not go back. 57P03 when the launcher does
+ * not write it.
+ */
 void
 qm_fence_raise_generation(int generation)
 {
-    pg_atomic_uint32 *highest = &fence_shared->generations[MyDatabaseId % GENERATION_SLOTS];
+    raise_to(&fence_shared->wanted_generation, (uint32) generation);
+    if (!generation_is_durable())
+        qm_alarm_wait(&fence_shared->written, generation_is_durable, "a fence generation");
+    raise_to(&fence_shared->generations[MyDatabaseId % GENERATION_SLOTS], (uint32) generation);
+}
+
+/* generation_is_durable says whether the file knows all generations that anybody wants to use. */
+static bool
+generation_is_durable(void)
+{
+    return pg_atomic_read_u32(&fence_shared->durable_generation) >=
+           pg_atomic_read_u32(&fence_shared->wanted_generation);
+}
+
+/* raise_to makes an atomic at least that value. */
+static void
+raise_to(pg_atomic_uint32 *highest, uint32 value)
+{
     uint32 seen = pg_atomic_read_u32(highest);
 
-    while (seen < (uint32) generation && !pg_atomic_compare_exchange_u32(highest, &seen, (uint32) generation))
+    while (seen < value && !pg_atomic_compare_exchange_u32(highest, &seen, value))
         ;
 }
 
@@ -219,38 +225,51 @@ qm_fence_open(void)
     if (qm_fence_limit() != 0)
         return true;
     file_state.timeline = GetWALInsertionTimeLine();
-    if (!write_limit(first + QM_FENCE_RANGE))
+    if (!write_file(first + QM_FENCE_RANGE, file_state.generation))
         return false;
+    for (int i = 0; i < GENERATION_SLOTS; i++)
+        pg_atomic_write_u32(&fence_shared->generations[i], file_state.generation);
     pg_atomic_write_u64(&fence_shared->counter_id, file_state.counter_id);
     pg_atomic_write_u64(&fence_shared->next, first);
     pg_write_barrier();
     pg_atomic_write_u64(&fence_shared->limit, file_state.limit);
-    ConditionVariableBroadcast(&fence_shared->extended);
+    ConditionVariableBroadcast(&fence_shared->written);
     return true;
 }
 
-/* qm_fence_extend makes more numbers durable when half of the last range is used. False when it could not. */
+/*
+ * qm_fence_step does what is due: more numbers when half of the last range is
+ * used, and a generation that somebody wants to use. False when the file could
+ * not be written.
+ */
 bool
-qm_fence_extend(void)
+qm_fence_step(void)
 {
-    if (qm_fence_counter() + QM_FENCE_RANGE / 2 <= qm_fence_limit() || qm_fence_limit() > QM_FENCE_COUNTER_MAX)
+    uint64 limit = qm_fence_limit();
+    uint32 generation = pg_atomic_read_u32(&fence_shared->wanted_generation);
+
+    if (qm_fence_counter() + QM_FENCE_RANGE / 2 > limit && limit <= QM_FENCE_COUNTER_MAX)
+        limit += QM_FENCE_RANGE;
+    if (limit == file_state.limit && generation <= file_state.generation)
         return true;
-    if (!write_limit(qm_fence_limit() + QM_FENCE_RANGE))
+    if (!write_file(limit, Max(generation, file_state.generation)))
         return false;
     pg_atomic_write_u64(&fence_shared->limit, file_state.limit);
-    ConditionVariableBroadcast(&fence_shared->extended);
+    ConditionVariableBroadcast(&fence_shared->written);
     return true;
 }
 
-/* write_limit makes a limit durable; false, and nothing changed, when it could not. */
+/* write_file makes a limit and a generation durable; false, and nothing changed, when it could not. */
 static bool
-write_limit(uint64 limit)
+write_file(uint64 limit, uint32 generation)
 {
     FenceState state = file_state;
 
     state.limit = limit;
+    state.generation = generation;
     if (!qm_state_write(QM_STATE_FENCE, &state, sizeof(state)))
         return false;
     file_state = state;
+    pg_atomic_write_u32(&fence_shared->durable_generation, generation);
     return true;
 }

@@ -10,6 +10,9 @@
 #define QM_FENCE_COUNTER_MAX ((UINT64CONST(1) << QM_FENCE_COUNTER_BITS) - 1)
 #define QM_GENERATION_MAX 32767
 
+/* What a new timeline adds to the generation: more than the few raise_fence calls that a failover may have lost. */
+#define QM_TIMELINE_STRIDE 8
+
 /* How many numbers are made durable at a time; a crash skips no more than these. */
 #define QM_FENCE_RANGE (UINT64CONST(1) << 20)
 
@@ -38,7 +41,7 @@ extern void qm_fence_raise_generation(int generation);
 /* The launcher's side. */
 extern bool qm_fence_read_state(bool *promoted);
 extern bool qm_fence_open(void);
-extern bool qm_fence_extend(void);
+extern bool qm_fence_step(void);
 
 /* Generations: fence_floor.c. */
 extern int qm_generation(void);

@@ -1,11 +1,13 @@
 /*
  * Fences: the generation, their upper 15 bits, per database.
  *
- * generation = floor + timeline. The floor is the highest generation that
+ * generation = floor + 8 * timeline. The floor is the highest generation that
  * quantmesh.fence_floor knows of any other counter, or what raise_fence has set
  * for this one. So a promotion raises it with the timeline, even where the
- * standby missed the last rows; and a restored dump or an upgraded cluster,
- * whose counter is new, starts above everything that the dump knows.
+ * standby missed the last rows, up to seven calls of raise_fence among them;
+ * and a restored dump or an upgraded cluster, whose counter is new, starts
+ * above everything that the dump knows. The fence file knows the highest
+ * generation of the server, for a database that is dropped and made again.
  *
  * A generation is used only after its row has been committed, because the next
  * dump must contain it. That cannot wait for the caller's transaction, which
@@ -51,6 +53,7 @@ typedef struct FloorRows
 static int known_generation = 0;
 static Oid floor_relid = InvalidOid;
 
+static int timeline_lift(void);
 static Relation open_floor(void);
 static FloorRows read_floor(Relation relation);
 static void record_generation(int floor, int generation, const char *reason);
@@ -65,7 +68,7 @@ static void forget_generation(Datum arg, Oid relid);
 int
 qm_generation(void)
 {
-    int timeline = (int) GetWALInsertionTimeLine();
+    int lift = timeline_lift();
     Relation relation;
     FloorRows rows;
     int generation;
@@ -75,17 +78,17 @@ qm_generation(void)
 
     relation = open_floor();
     rows = read_floor(relation);
-    generation = Max(rows.floor + timeline, qm_fence_generation());
+    generation = Max(rows.floor + lift, qm_fence_generation());
     check_generation(generation);
     if (rows.generation_ours < generation)
     {
         const char *reason = rows.ours ? "new timeline" : (rows.any ? "restored or upgraded" : "first use");
 
         if (relation->rd_createSubid != InvalidSubTransactionId)
-            qm_floor_insert(qm_fence_counter_id(), generation - timeline, generation, reason);
+            qm_floor_insert(qm_fence_counter_id(), generation - lift, generation, reason);
         else
         {
-            record_generation(generation - timeline, generation, reason);
+            record_generation(generation - lift, generation, reason);
             rows = read_floor(relation);
             if (rows.generation_ours < generation)
                 ereport(ERROR,
@@ -100,6 +103,13 @@ qm_generation(void)
     known_generation = generation;
     qm_fence_raise_generation(generation);
     return generation;
+}
+
+/* timeline_lift returns what the server's timeline adds to the floor. */
+static int
+timeline_lift(void)
+{
+    return (int) Min(GetWALInsertionTimeLine(), QM_GENERATION_MAX) * QM_TIMELINE_STRIDE;
 }
 
 /* open_floor opens quantmesh.fence_floor, without regard to the caller's rights and search_path. */
@@ -233,10 +243,10 @@ qm_raise_fence(PG_FUNCTION_ARGS)
     relation = open_floor();
     LockRelation(relation, ShareRowExclusiveLock);
     rows = read_floor(relation);
-    generation = rows.floor + 1 + (int) GetWALInsertionTimeLine();
+    generation = Max(rows.floor + timeline_lift(), qm_fence_generation()) + 1;
     check_generation(generation);
     qm_floor_insert(
-        qm_fence_counter_id(), rows.floor + 1, generation, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+        qm_fence_counter_id(), generation - timeline_lift(), generation, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     CacheInvalidateRelcache(relation);
     table_close(relation, NoLock);
     PG_RETURN_INT32(generation);

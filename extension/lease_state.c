@@ -29,15 +29,10 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "settings.h"
-#include "shared.h"
 #include "state_file.h"
 #include "storage/condition_variable.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
-#include "utils/timestamp.h"
-
-#define LAUNCHER_PATIENCE_MS 5000
-#define LAUNCHER_RECHECK_MS 100
 
 typedef struct LeaseMark
 {
@@ -210,6 +205,13 @@ qm_lease_open_at(void)
     return (int64) pg_atomic_read_u64(&lease_state->open_at_us);
 }
 
+/* is_marked says whether the durable mark covers the max_ttl in force. */
+static bool
+is_marked(void)
+{
+    return pg_atomic_read_u32(&lease_state->marked_ttl_ms) >= (uint32) qm_max_ttl_ms;
+}
+
 /*
  * qm_lease_ensure_marked makes sure that a crash from now on is followed by a
  * grace of max_ttl. The launcher writes the mark, once per start. Errors with
@@ -218,29 +220,14 @@ qm_lease_open_at(void)
 void
 qm_lease_ensure_marked(void)
 {
-    static uint32 wait_event = 0;
-    uint32 needed = (uint32) qm_max_ttl_ms;
     uint32 wanted = pg_atomic_read_u32(&lease_state->wanted_ttl_ms);
-    TimestampTz start;
+    uint32 needed = (uint32) qm_max_ttl_ms;
 
-    if (pg_atomic_read_u32(&lease_state->marked_ttl_ms) >= needed)
+    if (is_marked())
         return;
     while (wanted < needed && !pg_atomic_compare_exchange_u32(&lease_state->wanted_ttl_ms, &wanted, needed))
         ;
-    if (wait_event == 0)
-        wait_event = qm_wait_event_new("QuantmeshLeaseMark");
-
-    start = GetCurrentTimestamp();
-    ConditionVariablePrepareToSleep(&lease_state->marked);
-    while (pg_atomic_read_u32(&lease_state->marked_ttl_ms) < needed &&
-           !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), LAUNCHER_PATIENCE_MS))
-    {
-        qm_alarm_ring();
-        ConditionVariableTimedSleep(&lease_state->marked, LAUNCHER_RECHECK_MS, wait_event);
-    }
-    ConditionVariableCancelSleep();
-    if (pg_atomic_read_u32(&lease_state->marked_ttl_ms) < needed)
-        qm_launcher_is_late("made it durable that leases are out");
+    qm_alarm_wait(&lease_state->marked, is_marked, "the lease mark");
 }
 
 /* write_mark makes the mark durable; false, and nothing changed, when it could not. */

@@ -17,7 +17,6 @@
 #include "lease_state.h"
 #include "metric.h"
 #include "miscadmin.h"
-#include "state_file.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -115,19 +114,4 @@ qm_require_running(const char *what)
     qm_require_preloaded();
     PreventCommandDuringRecovery(what);
     PreventCommandIfParallelMode(what);
-}
-
-/* qm_launcher_is_late errors with 57P03: the launcher has not done what a caller waited for. */
-void
-qm_launcher_is_late(const char *what)
-{
-    int pid = qm_alarm_launcher_pid();
-
-    ereport(ERROR,
-            (errcode(ERRCODE_CANNOT_CONNECT_NOW),
-             errmsg("the quantmesh launcher has not %s yet", what),
-             pid == 0 ? errdetail("The launcher is not running.") : errdetail("The launcher has PID %d.", pid),
-             errhint("Try again. If it persists, see the server log: max_worker_processes must leave room for the "
-                     "launcher, and the data directory for its file in \"%s\".",
-                     QM_STATE_DIR)));
 }

@@ -9,6 +9,5 @@
 extern void qm_shared_install_hooks(void);
 extern void qm_require_preloaded(void);
 extern void qm_require_running(const char *what);
-extern void qm_launcher_is_late(const char *what) pg_attribute_noreturn();
 
 #endif

@@ -89,27 +89,36 @@ qm_launcher_main(Datum arg)
 /*
  * open_server lets locks and leases be granted, once per start of the server.
  * Grace first: it must be durable before the fence file forgets that the
- * timeline was another. A file that cannot be read ends the launcher, which
- * tries again after its restart.
+ * timeline was another. What cannot be read or written is tried again, less
+ * and less often, and said once.
  */
 static void
 open_server(void)
 {
     int64 delay_us = RETRY_FIRST_US;
+    bool said = false;
     bool promoted;
 
-    if (!qm_fence_read_state(&promoted))
-        ereport(FATAL,
-                (errcode(ERRCODE_DATA_CORRUPTED),
-                 errmsg("file \"%s\" in the data directory is damaged", QM_STATE_FENCE),
-                 errdetail("No lock can be granted, because fences could be repeated."),
-                 errhint("Restore the file from a backup. Without one, remove it: the next fences are of a higher "
-                         "generation.")));
-    while (!qm_lease_state_open(promoted) || !qm_fence_open())
+    for (;;)
     {
+        CHECK_FOR_INTERRUPTS();
+        if (qm_fence_read_state(&promoted))
+        {
+            if (qm_lease_state_open(promoted) && qm_fence_open())
+                return;
+        }
+        else if (!said)
+        {
+            said = true;
+            ereport(LOG,
+                    (errcode(ERRCODE_DATA_CORRUPTED),
+                     errmsg("quantmesh cannot read file \"%s\" in the data directory", QM_STATE_FENCE),
+                     errdetail("No lock is granted, because fences could be repeated."),
+                     errhint("Restore the file from a backup. Without one, remove it: a new counter begins in a "
+                             "higher generation.")));
+        }
         sleep_until(qm_now_us() + delay_us);
         delay_us = Min(delay_us * 2, RETRY_LAST_US);
-        CHECK_FOR_INTERRUPTS();
     }
 }
 
@@ -122,7 +131,7 @@ keep_files(Retry *retry)
 
     if (now_us < retry->next_us)
         return retry->next_us;
-    if (qm_lease_state_step(&next_us) && qm_fence_extend())
+    if (qm_lease_state_step(&next_us) && qm_fence_step())
     {
         *retry = (Retry){.delay_us = RETRY_FIRST_US, .next_us = 0};
         return next_us;
