@@ -105,9 +105,8 @@ qm_arg_fence(FunctionCallInfo fcinfo, int arg)
         refuse_null("fence");
     fence = PG_GETARG_INT64(arg);
     if (fence <= 0)
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("fence must be positive, not " INT64_FORMAT, fence)));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("fence must be positive, not " INT64_FORMAT, fence)));
     return fence;
 }
 

@@ -39,7 +39,7 @@ typedef struct FenceShared
 {
     pg_atomic_uint64 counter_id;
     pg_atomic_uint64 next;
-    pg_atomic_uint64 limit; /* 0 until the launcher has made the first range of this start durable */
+    pg_atomic_uint64 limit;              /* 0 until the launcher has made the first range of this start durable */
     pg_atomic_uint32 wanted_generation;  /* the highest that anybody wants to use */
     pg_atomic_uint32 durable_generation; /* the highest in the file */
     ConditionVariable written;

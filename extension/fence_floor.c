@@ -31,6 +31,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "argument.h"
 #include "query.h"
 #include "shared.h"
 #include "storage/lmgr.h"
@@ -225,29 +226,27 @@ qm_floor_insert(uint64 counter_id, int floor, int generation, const char *reason
 }
 
 /*
- * qm_raise_fence raises the generation of this database by one, for all
- * transactions that begin after this one has committed. Returns the new one.
+ * qm_raise_fence raises the generation of this database by one and returns it.
+ * It holds at once, for every session; should the row be rolled back, the next
+ * lock records the generation again.
  */
 Datum
 qm_raise_fence(PG_FUNCTION_ARGS)
 {
     Relation relation;
-    FloorRows rows;
+    char *reason;
     int generation;
 
     qm_require_running("quantmesh.raise_fence()");
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("reason must not be null")));
+    reason = qm_arg_reason(fcinfo, 0);
     qm_fence_prepare();
 
     relation = open_floor();
     LockRelation(relation, ShareRowExclusiveLock);
-    rows = read_floor(relation);
-    generation = Max(rows.floor + timeline_lift(), qm_fence_generation()) + 1;
+    generation = Max(read_floor(relation).floor + timeline_lift(), qm_fence_generation()) + 1;
     check_generation(generation);
-    qm_floor_insert(
-        qm_fence_counter_id(), generation - timeline_lift(), generation, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-    CacheInvalidateRelcache(relation);
+    qm_floor_insert(qm_fence_counter_id(), generation - timeline_lift(), generation, reason);
     table_close(relation, NoLock);
+    qm_fence_raise_generation(generation);
     PG_RETURN_INT32(generation);
 }

@@ -131,8 +131,7 @@ qm_hold_attach(void)
     end_change();
 
     nbackends = pg_atomic_read_u32(&hold_shared->nbackends);
-    while (nbackends <= number &&
-           !pg_atomic_compare_exchange_u32(&hold_shared->nbackends, &nbackends, number + 1))
+    while (nbackends <= number && !pg_atomic_compare_exchange_u32(&hold_shared->nbackends, &nbackends, number + 1))
         ;
 }
 
@@ -158,18 +157,20 @@ detach(int code, Datum arg)
 }
 
 /*
- * qm_hold_reserve makes sure that nkeys more can be held, by this backend and
- * in the server's lock table, so that nothing can fail once they are locked.
- * What an earlier call reserved and an error left unused is given back first.
- * Errors with 53400.
+ * qm_hold_reserve makes sure that nkeys more can be locked, in the server's
+ * lock table and, unless they are leased, in this backend's entry, so that
+ * nothing can fail once they are. What an earlier call reserved and an error
+ * left unused is given back first. Errors with 53400.
  */
 void
-qm_hold_reserve(int nkeys, const QmKey *first)
+qm_hold_reserve(int nkeys, QmLockMode mode, const QmKey *first)
 {
     uint32 reserved;
 
     qm_hold_unreserve();
-    if (nopen + nkeys > qm_max_locks_per_backend)
+    if (mode != QM_MODE_LEASE && nopen + nkeys > qm_max_locks_per_backend)
+    {
+        qm_metric_count(qm_metric_label(first), QM_COUNT_FAILED);
         ereport(ERROR,
                 (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
                  errmsg("backend holds %d quantmesh locks and asks for %d more, the limit is %d",
@@ -178,13 +179,13 @@ qm_hold_reserve(int nkeys, const QmKey *first)
                         qm_max_locks_per_backend),
                  errdetail("The next key was \"%s\".", first->text),
                  errhint("Lock fewer keys at a time, or raise quantmesh.max_locks_per_backend.")));
-    qm_grant_reserve(nkeys);
-
+    }
     reserved = pg_atomic_add_fetch_u32(&hold_shared->reserved, nkeys);
     nreserved += (uint32) nkeys;
     if (reserved > hold_shared->reserved_max)
     {
         qm_hold_unreserve();
+        qm_metric_count(qm_metric_label(first), QM_COUNT_FAILED);
         ereport(ERROR,
                 (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
                  errmsg("server has %u quantmesh locks held or waited for, the limit", hold_shared->reserved_max),
@@ -350,6 +351,7 @@ qm_hold_session_release(int slot)
     if (local->xact_count == 0)
     {
         hold_close(slot);
+        qm_hold_unreserve();
         return;
     }
     begin_change();
@@ -357,7 +359,10 @@ qm_hold_session_release(int slot)
     end_change();
 }
 
-/* qm_hold_lost closes a hold whose lock was released behind our back, as DISCARD ALL does. */
+/*
+ * qm_hold_lost closes a hold whose lock was released behind our back, as
+ * DISCARD ALL does. Its room stays reserved, for the key may be locked anew.
+ */
 void
 qm_hold_lost(int slot)
 {
@@ -365,7 +370,7 @@ qm_hold_lost(int slot)
     hold_close(slot);
 }
 
-/* hold_close records the hold's length and frees its slot. */
+/* hold_close records the hold's length and frees its slot. Its reservation is left to the caller. */
 static void
 hold_close(int slot)
 {
@@ -378,15 +383,12 @@ hold_close(int slot)
     /* Unconditional: what the launcher makes of the old word no longer matters. */
     begin_change();
     pg_atomic_exchange_u64(&hold->word, qm_hold_next_word(word, QM_HOLD_FREE));
-    while (mine->nslots > 0 &&
-           qm_hold_state(pg_atomic_read_u64(&mine->holds[mine->nslots - 1].word)) == QM_HOLD_FREE)
+    while (mine->nslots > 0 && qm_hold_state(pg_atomic_read_u64(&mine->holds[mine->nslots - 1].word)) == QM_HOLD_FREE)
         mine->nslots--;
     end_change();
 
     local_holds[slot] = (LocalHold){0, 0};
     nopen--;
-    nreserved--;
-    pg_atomic_fetch_sub_u32(&hold_shared->reserved, 1);
 }
 
 /* qm_wait_publish shows what this backend waits for, and since when. */
@@ -531,6 +533,8 @@ qm_hold_abort_sub(SubTransactionId sub)
         if (local->xact_count == 0 && local->session_count == 0)
             hold_close(slot);
     }
+    if (nreserved > (uint32) nopen)
+        qm_hold_unreserve();
 }
 
 /* qm_hold_nbackends returns how many entries can be in use. */

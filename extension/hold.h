@@ -30,7 +30,7 @@ typedef enum QmHoldState
 
 typedef struct QmHold
 {
-    pg_atomic_uint64 word;        /* change number << 2 | QmHoldState */
+    pg_atomic_uint64 word; /* change number << 2 | QmHoldState */
     int64 noted_fence;     /* the launcher's: the grant that it has counted as overrun */
     int64 signalled_fence; /* the launcher's: the grant whose backend it has told to end */
     int64 signalled_us;    /* the launcher's: when it did, last */
@@ -92,7 +92,7 @@ extern void qm_hold_shmem_init(void);
 
 /* The owner's side: this backend's own holds, by slot. */
 extern void qm_hold_attach(void);
-extern void qm_hold_reserve(int nkeys, const QmKey *first);
+extern void qm_hold_reserve(int nkeys, QmLockMode mode, const QmKey *first);
 extern void qm_hold_unreserve(void);
 extern int qm_hold_find(const QmKey *key);
 extern void qm_hold_open(const QmKey *key, QmLockMode mode, int64 fence, int64 ttl_us, int64 now_us);

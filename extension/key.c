@@ -88,8 +88,10 @@ qm_order_key(PG_FUNCTION_ARGS)
                  errmsg("price must be positive and finite, not %s", numeric_normalize(price))));
     level = PG_ARGISNULL(3) ? level_of_digits(price) : level_of_width(price, PG_GETARG_NUMERIC(3));
 
-    PG_RETURN_TEXT_P(cstring_to_text(psprintf(
-        "order:%s:%s:%s", text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), level)));
+    PG_RETURN_TEXT_P(cstring_to_text(psprintf("order:%s:%s:%s",
+                                              text_to_cstring(PG_GETARG_TEXT_PP(0)),
+                                              text_to_cstring(PG_GETARG_TEXT_PP(1)),
+                                              level)));
 }
 
 /* check_key_part refuses what would not come back out of the key as it went in. */

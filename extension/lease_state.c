@@ -51,8 +51,8 @@ typedef struct SavedLeases
 
 typedef struct LeaseState
 {
-    uint32 start_mark_ttl_ms; /* of the mark that was found at start; 0 without */
-    bool start_restored;      /* whether that start took leases back from a clean shutdown */
+    uint32 start_mark_ttl_ms;    /* of the mark that was found at start; 0 without */
+    bool start_restored;         /* whether that start took leases back from a clean shutdown */
     pg_atomic_uint64 open_at_us; /* 0 until the launcher has decided */
     pg_atomic_uint32 marked_ttl_ms;
     pg_atomic_uint32 wanted_ttl_ms;

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "conflict.h"
 #include "fence.h"
+#include "grant.h"
 #include "lease_state.h"
 #include "metric.h"
 #include "miscadmin.h"
@@ -22,7 +23,7 @@
 #include "settings.h"
 #include "shared.h"
 
-static void reserve(const QmLockRequest *request);
+static int count_new(const QmLockRequest *request);
 static int try_keys(const QmLockRequest *request, QmHolder *holder);
 static bool try_key(const QmLockRequest *request, const QmKey *key, QmHolder *holder);
 static int64 finish(const QmLockRequest *request);
@@ -64,7 +65,8 @@ qm_lock_acquire(const QmLockRequest *request)
         }
     }
 
-    reserve(request);
+    qm_grant_reserve(request->nkeys);
+    qm_hold_reserve(count_new(request), request->mode, &request->keys[0]);
     busy = try_keys(request, &holder);
     if (busy < 0)
         fence = finish(request);
@@ -76,20 +78,15 @@ qm_lock_acquire(const QmLockRequest *request)
     return fence;
 }
 
-/* reserve makes room for the request's keys, counting the failure if there is none. */
-static void
-reserve(const QmLockRequest *request)
+/* count_new returns how many of the keys this backend does not hold yet. */
+static int
+count_new(const QmLockRequest *request)
 {
-    PG_TRY();
-    {
-        qm_hold_reserve(request->nkeys, &request->keys[0]);
-    }
-    PG_CATCH();
-    {
-        qm_metric_count(qm_metric_label(&request->keys[0]), QM_COUNT_FAILED);
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
+    int count = 0;
+
+    for (int i = 0; i < request->nkeys; i++)
+        count += qm_hold_find(&request->keys[i]) < 0 ? 1 : 0;
+    return count;
 }
 
 /* try_keys locks all keys or none. Returns -1, or the number of a key that is busy, with its holder. */
@@ -254,6 +251,7 @@ qm_lock_release_session(const QmKey *key)
     if (!qm_lock_held_by_me(&tag, ExclusiveLock))
     {
         qm_hold_lost(slot);
+        qm_hold_unreserve();
         return false;
     }
     qm_hold_session_release(slot);
@@ -273,6 +271,7 @@ qm_lock_extend(const QmKey *key, int64 ttl_us)
     if (!qm_lock_held_by_me(&tag, ExclusiveLock))
     {
         qm_hold_lost(slot);
+        qm_hold_unreserve();
         return false;
     }
     if (ttl_us == QM_TTL_DEFAULT)

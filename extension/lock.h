@@ -18,10 +18,10 @@ typedef struct QmLockRequest
     QmLockMode mode;
     bool many; /* all keys get one new fence, also those that are held already */
     bool wait;
-    int nkeys;   /* 1 unless many */
-    QmKey *keys; /* in the order of qm_key_cmp, each once */
-    int64 ttl_us;     /* QM_TTL_DEFAULT, or 0 for none; a lease's is definite */
-    int64 timeout_us; /* QM_NEVER_US: only the server's own timeouts */
+    int nkeys;            /* 1 unless many */
+    QmKey *keys;          /* in the order of qm_key_cmp, each once */
+    int64 ttl_us;         /* QM_TTL_DEFAULT, or 0 for none; a lease's is definite */
+    int64 timeout_us;     /* QM_NEVER_US: only the server's own timeouts */
     const QmOwner *owner; /* of a lease */
 } QmLockRequest;
 

@@ -47,8 +47,8 @@ static Datum
 lock_one(FunctionCallInfo fcinfo, const char *function, QmLockMode mode, bool wait)
 {
     QmKey key;
-    QmLockRequest request = {
-        .function = function, .mode = mode, .wait = wait, .nkeys = 1, .keys = &key, .timeout_us = QM_NEVER_US};
+    QmLockRequest request =
+        {.function = function, .mode = mode, .wait = wait, .nkeys = 1, .keys = &key, .timeout_us = QM_NEVER_US};
 
     qm_require_running(function);
     qm_arg_key(fcinfo, 0, &key);
@@ -63,8 +63,11 @@ lock_one(FunctionCallInfo fcinfo, const char *function, QmLockMode mode, bool wa
 static Datum
 lock_many(FunctionCallInfo fcinfo, const char *function, bool wait)
 {
-    QmLockRequest request = {
-        .function = function, .mode = QM_MODE_XACT, .many = true, .wait = wait, .timeout_us = QM_NEVER_US};
+    QmLockRequest request = {.function = function,
+                             .mode = QM_MODE_XACT,
+                             .many = true,
+                             .wait = wait,
+                             .timeout_us = QM_NEVER_US};
 
     qm_require_running(function);
     request.keys = qm_arg_keys(fcinfo, 0, &request.nkeys);
@@ -155,8 +158,7 @@ qm_acquire(PG_FUNCTION_ARGS)
 static void
 leave_snapshot(FunctionCallInfo fcinfo)
 {
-    if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-        castNode(CallContext, fcinfo->context)->atomic)
+    if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
                  errmsg("quantmesh.acquire() cannot run inside a transaction block"),

@@ -230,8 +230,7 @@ end_of_patience(const Waiter *waiter, int64 now_us)
     int64 server_us = LockTimeout > 0 ? waiter->started_us + LockTimeout * QM_US_PER_MS : QM_NEVER_US;
 
     if (server_us <= now_us && server_us < waiter->deadline_us)
-        ereport(ERROR,
-                (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("canceling statement due to lock timeout")));
+        ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("canceling statement due to lock timeout")));
     if (server_us == QM_NEVER_US && waiter->deadline_us == QM_NEVER_US)
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -19,8 +19,8 @@
 
 #define LABEL_CACHE_SIZE 256 /* a power of two */
 
-const int64 qm_bucket_us[QM_BUCKETS] = {10,     20,     50,      100,     200,     500,      1000,     2000,
-                                        5000,   10000,  20000,   50000,   100000,  200000,   500000,   1000000,
+const int64 qm_bucket_us[QM_BUCKETS] = {10,      20,      50,       100,      200,      500,     1000,   2000,
+                                        5000,    10000,   20000,    50000,    100000,   200000,  500000, 1000000,
                                         2000000, 5000000, 10000000, 20000000, 30000000, 50000000};
 
 typedef struct LabelKey
@@ -54,8 +54,10 @@ static LWLock *label_lock = NULL;
 static CachedLabel label_cache[LABEL_CACHE_SIZE];
 
 static int label_find_or_add(const QmKey *key, const char *text, size_t len);
-static void label_init(QmLabel *label, Oid database, const QmKeyParts *parts, const char *text, size_t len);
-static void label_zero(QmLabel *label);
+static void label_init(QmLabel *label, Oid database, const QmKeyParts *parts, const char *text, size_t len,
+                       TimestampTz since);
+static TimestampTz counting_since(void);
+static void label_zero(QmLabel *label, TimestampTz now);
 static void histogram_add(QmHistogram *histogram, int64 value_us);
 static void histogram_zero(QmHistogram *histogram);
 
@@ -88,7 +90,12 @@ qm_metric_shmem_init(LWLock *lock)
     metric_shared = ShmemInitStruct("quantmesh metrics", shared_size(), &found);
     if (found)
         return;
-    label_init(&metric_shared->labels[QM_LABEL_OTHER], InvalidOid, &no_parts, "other", strlen("other"));
+    label_init(&metric_shared->labels[QM_LABEL_OTHER],
+               InvalidOid,
+               &no_parts,
+               "other",
+               strlen("other"),
+               GetCurrentTimestamp());
     pg_atomic_init_u32(&metric_shared->nlabels, 1);
 }
 
@@ -147,7 +154,7 @@ label_find_or_add(const QmKey *key, const char *text, size_t len)
         if (entry != NULL)
         {
             entry->label = qm_metric_labels();
-            label_init(&metric_shared->labels[entry->label], MyDatabaseId, &key->parts, text, len);
+            label_init(&metric_shared->labels[entry->label], MyDatabaseId, &key->parts, text, len, counting_since());
             pg_write_barrier();
             pg_atomic_write_u32(&metric_shared->nlabels, (uint32) entry->label + 1);
         }
@@ -158,9 +165,16 @@ label_find_or_add(const QmKey *key, const char *text, size_t len)
     return label;
 }
 
+/* counting_since returns when the server started to count, or was told to start again. */
+static TimestampTz
+counting_since(void)
+{
+    return (TimestampTz) pg_atomic_read_u64(&metric_shared->labels[QM_LABEL_OTHER].since);
+}
+
 /* label_init fills in an entry that nobody sees yet. */
 static void
-label_init(QmLabel *label, Oid database, const QmKeyParts *parts, const char *text, size_t len)
+label_init(QmLabel *label, Oid database, const QmKeyParts *parts, const char *text, size_t len, TimestampTz since)
 {
     label->database = database;
     label->parts = *parts;
@@ -177,7 +191,7 @@ label_init(QmLabel *label, Oid database, const QmKeyParts *parts, const char *te
     pg_atomic_init_u64(&label->hold.max_us, 0);
     pg_atomic_init_u64(&label->wait.sum_us, 0);
     pg_atomic_init_u64(&label->wait.max_us, 0);
-    pg_atomic_init_u64(&label->since, (uint64) GetCurrentTimestamp());
+    pg_atomic_init_u64(&label->since, (uint64) since);
 }
 
 /* qm_metric_count adds one. */
@@ -221,24 +235,26 @@ histogram_add(QmHistogram *histogram, int64 value_us)
 void
 qm_metric_reset(void)
 {
+    TimestampTz now = GetCurrentTimestamp();
+
     for (int i = 0; i < qm_metric_labels(); i++)
     {
         QmLabel *label = &metric_shared->labels[i];
 
         if (label->database == MyDatabaseId || i == QM_LABEL_OTHER)
-            label_zero(label);
+            label_zero(label, now);
     }
 }
 
 /* label_zero resets one entry; what others add meanwhile may survive. */
 static void
-label_zero(QmLabel *label)
+label_zero(QmLabel *label, TimestampTz now)
 {
     for (int i = 0; i < QM_COUNTERS; i++)
         pg_atomic_write_u64(&label->counters[i], 0);
     histogram_zero(&label->hold);
     histogram_zero(&label->wait);
-    pg_atomic_write_u64(&label->since, (uint64) GetCurrentTimestamp());
+    pg_atomic_write_u64(&label->since, (uint64) now);
 }
 
 /* histogram_zero forgets all values. */

@@ -9,9 +9,9 @@
 #include "key.h"
 #include "port/atomics.h"
 
-#define QM_LABEL_MAX 127  /* bytes; keys with a longer label count under "other" */
-#define QM_LABEL_OTHER 0  /* the entry for all that have none of their own */
-#define QM_BUCKETS 22     /* finite ones; 1-2-5 from 10 us to 50 s, and 30 s */
+#define QM_LABEL_MAX 127 /* bytes; keys with a longer label count under "other" */
+#define QM_LABEL_OTHER 0 /* the entry for all that have none of their own */
+#define QM_BUCKETS 22    /* finite ones; 1-2-5 from 10 us to 50 s, and 30 s */
 
 extern const int64 qm_bucket_us[QM_BUCKETS];
 

@@ -58,18 +58,15 @@ put_label(ReturnSetInfo *result, const QmLabel *label, bool other)
 
     values[0] = CStringGetTextDatum(label->text);
     values[1] = CStringGetTextDatum(other ? "other" : qm_key_class_name(parts->class));
-    values[2] =
-        PointerGetDatum(cstring_to_text_with_len(label->text + parts->account_at, (int) parts->account_len));
+    values[2] = PointerGetDatum(cstring_to_text_with_len(label->text + parts->account_at, (int) parts->account_len));
     nulls[2] = parts->account_len == 0;
     values[3] = PointerGetDatum(cstring_to_text_with_len(label->text + parts->symbol_at, (int) parts->symbol_len));
     nulls[3] = parts->symbol_len == 0;
     for (int i = 0; i < QM_COUNTERS; i++)
-        values[4 + i] = Int64GetDatum(
-            (int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->counters[i])));
+        values[4 + i] = Int64GetDatum((int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->counters[i])));
     put_histogram(&values[9], &nulls[9], &label->hold);
     put_histogram(&values[14], &nulls[14], &label->wait);
-    values[19] =
-        TimestampTzGetDatum((int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->since)));
+    values[19] = TimestampTzGetDatum((int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->since)));
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -162,8 +159,8 @@ qm_engine_row(PG_FUNCTION_ARGS)
     values[10] = Int32GetDatum(qm_metric_labels() - 1);
     values[11] = Int32GetDatum(qm_max_lock_labels);
     values[12] = Int64GetDatum((int64) qm_hold_stuck());
-    values[13] = TimestampTzGetDatum((int64) pg_atomic_read_u64(
-        unconstify(pg_atomic_uint64 *, &qm_metric_label_at(QM_LABEL_OTHER)->since)));
+    values[13] = TimestampTzGetDatum(
+        (int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &qm_metric_label_at(QM_LABEL_OTHER)->since)));
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
 

@@ -52,13 +52,17 @@ qm_prometheus(PG_FUNCTION_ARGS)
     put_head(&out, "quantmesh_lock_hold_duration_seconds", "histogram", "How long locks were held.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
-            put_histogram(
-                &out, "quantmesh_lock_hold_duration_seconds", qm_metric_label_at(i), &qm_metric_label_at(i)->hold);
+            put_histogram(&out,
+                          "quantmesh_lock_hold_duration_seconds",
+                          qm_metric_label_at(i),
+                          &qm_metric_label_at(i)->hold);
     put_head(&out, "quantmesh_lock_wait_duration_seconds", "histogram", "How long attempts waited that had to.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
-            put_histogram(
-                &out, "quantmesh_lock_wait_duration_seconds", qm_metric_label_at(i), &qm_metric_label_at(i)->wait);
+            put_histogram(&out,
+                          "quantmesh_lock_wait_duration_seconds",
+                          qm_metric_label_at(i),
+                          &qm_metric_label_at(i)->wait);
 
     put_gauge(&out, "quantmesh_leases", "Leases in the server's table.", (uint64) qm_lease_count());
     put_gauge(&out, "quantmesh_leases_limit", "quantmesh.max_leases.", (uint64) qm_max_leases);
@@ -128,11 +132,10 @@ put_acquire(StringInfo out, const QmLabel *label)
     {
         appendStringInfoString(out, "quantmesh_lock_acquire_total{key=");
         put_label_value(out, label->text);
-        appendStringInfo(
-            out,
-            ",status=\"%s\"} " UINT64_FORMAT "\n",
-            results[i].status,
-            pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->counters[results[i].counter])));
+        appendStringInfo(out,
+                         ",status=\"%s\"} " UINT64_FORMAT "\n",
+                         results[i].status,
+                         pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->counters[results[i].counter])));
     }
 }
 

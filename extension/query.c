@@ -14,12 +14,18 @@ qm_query_execute(const char *command, int nargs, const Oid *types, const Datum *
     int guc_level = NewGUCNestLevel();
     int result;
 
-    (void) set_config_option(
-        "search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    (void) set_config_option("search_path",
+                             "pg_catalog, pg_temp",
+                             PGC_USERSET,
+                             PGC_S_SESSION,
+                             GUC_ACTION_SAVE,
+                             true,
+                             0,
+                             false);
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "SPI_connect failed");
-    result = SPI_execute_with_args(
-        command, nargs, unconstify(Oid *, types), unconstify(Datum *, values), NULL, false, 0);
+    result =
+        SPI_execute_with_args(command, nargs, unconstify(Oid *, types), unconstify(Datum *, values), NULL, false, 0);
     if (result < 0)
         ereport(ERROR,
                 (errcode(ERRCODE_INTERNAL_ERROR),

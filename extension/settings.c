@@ -19,8 +19,9 @@ static int default_ttl_cancel_ms = 3000;
 static int default_ttl_reconcile_ms = 30000;
 static int default_ttl_lease_ms = 5000;
 
-static const struct config_enum_entry ttl_actions[] = {
-    {"terminate", QM_TTL_TERMINATE, false}, {"report", QM_TTL_REPORT, false}, {NULL, 0, false}};
+static const struct config_enum_entry ttl_actions[] = {{"terminate", QM_TTL_TERMINATE, false},
+                                                       {"report", QM_TTL_REPORT, false},
+                                                       {NULL, 0, false}};
 
 static void define_sizes(void);
 static void define_ttls(void);
@@ -110,11 +111,15 @@ define_default_ttl(const char *name, const char *description, int *variable, int
 static void
 define_ttls(void)
 {
-    define_default_ttl(
-        "quantmesh.default_ttl_cancel", "TTL of locks on cancel keys; 0 means none.", &default_ttl_cancel_ms, 0);
+    define_default_ttl("quantmesh.default_ttl_cancel",
+                       "TTL of locks on cancel keys; 0 means none.",
+                       &default_ttl_cancel_ms,
+                       0);
     define_default_ttl("quantmesh.default_ttl_lease", "TTL of leases.", &default_ttl_lease_ms, 1);
-    define_default_ttl(
-        "quantmesh.default_ttl_order", "TTL of locks on order keys; 0 means none.", &default_ttl_order_ms, 0);
+    define_default_ttl("quantmesh.default_ttl_order",
+                       "TTL of locks on order keys; 0 means none.",
+                       &default_ttl_order_ms,
+                       0);
     define_default_ttl("quantmesh.default_ttl_reconcile",
                        "TTL of locks on reconcile keys; 0 means none.",
                        &default_ttl_reconcile_ms,

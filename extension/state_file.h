@@ -8,9 +8,9 @@
 
 #define QM_STATE_DIR "quantmesh" /* in the data directory */
 
-#define QM_STATE_FENCE QM_STATE_DIR "/fence"   /* the launcher's */
+#define QM_STATE_FENCE QM_STATE_DIR "/fence"     /* the launcher's */
 #define QM_STATE_MARK QM_STATE_DIR "/lease_mark" /* the launcher's */
-#define QM_STATE_LEASES QM_STATE_DIR "/leases" /* the postmaster's, from a clean shutdown to the next start */
+#define QM_STATE_LEASES QM_STATE_DIR "/leases"   /* the postmaster's, from a clean shutdown to the next start */
 
 typedef enum QmStateRead
 {

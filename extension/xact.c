@@ -61,7 +61,8 @@ refuse_prepare(void)
     if (qm_hold_any() || qm_guard_any())
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("cannot PREPARE a transaction of a session that holds quantmesh locks, guards or lease releases"),
+                 errmsg(
+                     "cannot PREPARE a transaction of a session that holds quantmesh locks, guards or lease releases"),
                  errhint("Use COMMIT, or unlock session locks first.")));
 }
 

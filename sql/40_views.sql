@@ -123,7 +123,7 @@ COMMENT ON COLUMN quantmesh.lock_engine.locks_max IS 'Their limit: half of the s
 COMMENT ON COLUMN quantmesh.lock_engine.lock_labels IS 'Labels with metrics of their own.';
 COMMENT ON COLUMN quantmesh.lock_engine.lock_labels_max IS 'quantmesh.max_lock_labels.';
 COMMENT ON COLUMN quantmesh.lock_engine.stuck_holders IS 'Overrun holders that did not end within a second of being told to, since the server started.';
-COMMENT ON COLUMN quantmesh.lock_engine.stats_reset IS 'When this database''s lock metrics began to count.';
+COMMENT ON COLUMN quantmesh.lock_engine.stats_reset IS 'When the lock metrics began to count.';
 
 CREATE FUNCTION quantmesh.reset_metrics() RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_reset_metrics';
