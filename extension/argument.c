@@ -13,8 +13,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define QM_REASON_MAX 1000 /* bytes */
-
 static void refuse_null(const char *name);
 
 /* refuse_null errors with 22004. */
@@ -110,20 +108,20 @@ qm_arg_fence(FunctionCallInfo fcinfo, int arg)
     return fence;
 }
 
-/* qm_arg_reason reads why an operator does something: 1 to 1,000 bytes. */
+/* qm_arg_reason reads why an operator does something: 1 to max_len bytes. */
 char *
-qm_arg_reason(FunctionCallInfo fcinfo, int arg)
+qm_arg_reason(FunctionCallInfo fcinfo, int arg, int max_len)
 {
     size_t len;
 
     if (PG_ARGISNULL(arg))
         refuse_null("reason");
     len = VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(arg));
-    if (len == 0 || len > QM_REASON_MAX)
+    if (len == 0 || len > (size_t) max_len)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("reason has %zu bytes", len),
-                 errdetail("It must have 1 to %d.", QM_REASON_MAX)));
+                 errdetail("It must have 1 to %d.", max_len)));
     return text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 

@@ -16,7 +16,7 @@
 /* How many numbers are made durable at a time; a crash skips no more than these. */
 #define QM_FENCE_RANGE (UINT64CONST(1) << 20)
 
-#define QM_FLOOR_REASON_MAX 64
+#define QM_FLOOR_REASON_MAX 111 /* bytes; the record fits into bgw_extra */
 
 /* What a floor writer is to record, handed over in bgw_extra. */
 typedef struct QmFloorRecord
@@ -24,7 +24,7 @@ typedef struct QmFloorRecord
     uint64 counter_id;
     int floor;
     int generation;
-    char reason[QM_FLOOR_REASON_MAX];
+    char reason[QM_FLOOR_REASON_MAX + 1];
 } QmFloorRecord;
 
 extern Size qm_fence_shmem_size(void);
@@ -45,6 +45,6 @@ extern bool qm_fence_step(void);
 
 /* Generations: fence_floor.c. */
 extern int qm_generation(void);
-extern void qm_floor_insert(uint64 counter_id, int floor, int generation, const char *reason);
+extern void qm_floor_insert(const QmFloorRecord *record);
 
 #endif

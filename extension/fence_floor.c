@@ -11,8 +11,10 @@
  *
  * A generation is used only after its row has been committed, because the next
  * dump must contain it. That cannot wait for the caller's transaction, which
- * may roll back: a short-lived worker commits it. Only where the table itself
- * is still uncommitted, right after CREATE EXTENSION, the caller inserts.
+ * may roll back: a short-lived worker commits it, one at a time, while the
+ * caller keeps others from starting theirs by a lock on the table that does not
+ * hinder the worker. Only where the table itself is still uncommitted, right
+ * after CREATE EXTENSION, the caller inserts.
  *
  * The table is read by scan, not by SQL: lock functions run as the caller, who
  * has no right to it. The result is kept per backend until the relation is
@@ -23,17 +25,20 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xlog.h"
+#include "argument.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "clock.h"
 #include "commands/dbcommands.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
-#include "argument.h"
 #include "query.h"
 #include "shared.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -42,6 +47,12 @@
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(qm_raise_fence);
+
+/* Who records a generation: one at a time, and not against the worker's INSERT. */
+#define RECORDER_LOCK ShareUpdateExclusiveLock
+
+#define SLOT_PATIENCE_US (5 * QM_US_PER_S)
+#define SLOT_RECHECK_MS 20
 
 typedef struct FloorRows
 {
@@ -57,7 +68,9 @@ static Oid floor_relid = InvalidOid;
 static int timeline_lift(void);
 static Relation open_floor(void);
 static FloorRows read_floor(Relation relation);
-static void record_generation(int floor, int generation, const char *reason);
+static int next_generation(const FloorRows *rows);
+static void record_generation(Relation relation, int generation, const char *reason);
+static void write_by_worker(const QmFloorRecord *record);
 static void check_generation(int generation);
 static void forget_generation(Datum arg, Oid relid);
 
@@ -69,7 +82,6 @@ static void forget_generation(Datum arg, Oid relid);
 int
 qm_generation(void)
 {
-    int lift = timeline_lift();
     Relation relation;
     FloorRows rows;
     int generation;
@@ -79,30 +91,32 @@ qm_generation(void)
 
     relation = open_floor();
     rows = read_floor(relation);
-    generation = Max(rows.floor + lift, qm_fence_generation());
-    check_generation(generation);
+    generation = next_generation(&rows);
     if (rows.generation_ours < generation)
     {
-        const char *reason = rows.ours ? "new timeline" : (rows.any ? "restored or upgraded" : "first use");
-
-        if (relation->rd_createSubid != InvalidSubTransactionId)
-            qm_floor_insert(qm_fence_counter_id(), generation - lift, generation, reason);
-        else
-        {
-            record_generation(generation - lift, generation, reason);
-            rows = read_floor(relation);
-            if (rows.generation_ours < generation)
-                ereport(ERROR,
-                        (errcode(ERRCODE_CANNOT_CONNECT_NOW),
-                         errmsg("could not record the fence generation of database \"%s\"",
-                                get_database_name(MyDatabaseId)),
-                         errhint("See the server log, and whether max_worker_processes leaves room.")));
-        }
+        LockRelation(relation, RECORDER_LOCK);
+        rows = read_floor(relation);
+        generation = next_generation(&rows);
+        if (rows.generation_ours < generation)
+            record_generation(relation,
+                              generation,
+                              rows.ours ? "new timeline" : (rows.any ? "restored or upgraded" : "first use"));
+        UnlockRelation(relation, RECORDER_LOCK);
     }
     floor_relid = RelationGetRelid(relation);
     table_close(relation, AccessShareLock);
-    known_generation = generation;
     qm_fence_raise_generation(generation);
+    known_generation = generation;
+    return generation;
+}
+
+/* next_generation returns the generation that fences must have now. 54000 when it does not fit into 15 bits. */
+static int
+next_generation(const FloorRows *rows)
+{
+    int generation = Max(rows->floor + timeline_lift(), qm_fence_generation());
+
+    check_generation(generation);
     return generation;
 }
 
@@ -176,28 +190,56 @@ read_floor(Relation relation)
     return rows;
 }
 
-/* record_generation lets a worker commit the row, and waits for it. */
+/* record_generation commits a row, without ending the caller's transaction. 57P03 when it is not there in the end. */
 static void
-record_generation(int floor, int generation, const char *reason)
+record_generation(Relation relation, int generation, const char *reason)
+{
+    QmFloorRecord record = {.counter_id = qm_fence_counter_id(),
+                            .floor = generation - timeline_lift(),
+                            .generation = generation};
+
+    strlcpy(record.reason, reason, sizeof(record.reason));
+    if (relation->rd_createSubid != InvalidSubTransactionId)
+    {
+        qm_floor_insert(&record);
+        return;
+    }
+    write_by_worker(&record);
+    if (read_floor(relation).generation_ours < generation)
+        ereport(ERROR,
+                (errcode(ERRCODE_CANNOT_CONNECT_NOW),
+                 errmsg("could not record the fence generation of database \"%s\"", get_database_name(MyDatabaseId)),
+                 errhint("See the server log, and whether max_worker_processes leaves room.")));
+}
+
+/* write_by_worker lets a worker commit the row, and waits for it. It waits some seconds for a free worker slot. */
+static void
+write_by_worker(const QmFloorRecord *record)
 {
     BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
                                .bgw_start_time = BgWorkerStart_RecoveryFinished,
                                .bgw_restart_time = BGW_NEVER_RESTART,
                                .bgw_main_arg = ObjectIdGetDatum(MyDatabaseId),
                                .bgw_notify_pid = MyProcPid};
-    QmFloorRecord record = {.counter_id = qm_fence_counter_id(), .floor = floor, .generation = generation};
+    int64 deadline_us = qm_now_us() + SLOT_PATIENCE_US;
     BackgroundWorkerHandle *handle;
 
-    StaticAssertStmt(sizeof(record) <= BGW_EXTRALEN, "a floor record fits");
-    strlcpy(record.reason, reason, sizeof(record.reason));
-    memcpy(worker.bgw_extra, &record, sizeof(record));
+    StaticAssertStmt(sizeof(*record) <= BGW_EXTRALEN, "a floor record fits");
+    memcpy(worker.bgw_extra, record, sizeof(*record));
     strlcpy(worker.bgw_name, "quantmesh floor writer", BGW_MAXLEN);
     strlcpy(worker.bgw_type, "quantmesh floor writer", BGW_MAXLEN);
     strlcpy(worker.bgw_library_name, "quantmesh", sizeof(worker.bgw_library_name));
     strlcpy(worker.bgw_function_name, "qm_floor_writer_main", sizeof(worker.bgw_function_name));
 
-    if (RegisterDynamicBackgroundWorker(&worker, &handle))
-        (void) WaitForBackgroundWorkerShutdown(handle);
+    while (!RegisterDynamicBackgroundWorker(&worker, &handle))
+    {
+        if (qm_now_us() > deadline_us)
+            return;
+        (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SLOT_RECHECK_MS, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    (void) WaitForBackgroundWorkerShutdown(handle);
 }
 
 /* check_generation refuses what does not fit into 15 bits. */
@@ -212,41 +254,43 @@ check_generation(int generation)
 
 /* qm_floor_insert adds a row in the current transaction. The caller may write the table. */
 void
-qm_floor_insert(uint64 counter_id, int floor, int generation, const char *reason)
+qm_floor_insert(const QmFloorRecord *record)
 {
     static const char *const insert =
         "INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, reason) VALUES ($1, $2, $3, $4)";
     Oid types[] = {INT8OID, INT4OID, INT4OID, TEXTOID};
-    Datum values[] = {Int64GetDatum((int64) counter_id),
-                      Int32GetDatum(floor),
-                      Int32GetDatum(generation),
-                      CStringGetTextDatum(reason)};
+    Datum values[] = {Int64GetDatum((int64) record->counter_id),
+                      Int32GetDatum(record->floor),
+                      Int32GetDatum(record->generation),
+                      CStringGetTextDatum(record->reason)};
 
     qm_query_execute(insert, lengthof(values), types, values);
 }
 
 /*
  * qm_raise_fence raises the generation of this database by one and returns it.
- * It holds at once, for every session; should the row be rolled back, the next
- * lock records the generation again.
+ * It holds at once and for every session, and ROLLBACK does not undo it.
  */
 Datum
 qm_raise_fence(PG_FUNCTION_ARGS)
 {
     Relation relation;
+    FloorRows rows;
     char *reason;
     int generation;
 
     qm_require_running("quantmesh.raise_fence()");
-    reason = qm_arg_reason(fcinfo, 0);
+    reason = qm_arg_reason(fcinfo, 0, QM_FLOOR_REASON_MAX);
     qm_fence_prepare();
 
     relation = open_floor();
-    LockRelation(relation, ShareRowExclusiveLock);
-    generation = Max(read_floor(relation).floor + timeline_lift(), qm_fence_generation()) + 1;
+    LockRelation(relation, RECORDER_LOCK);
+    rows = read_floor(relation);
+    generation = next_generation(&rows) + 1;
     check_generation(generation);
-    qm_floor_insert(qm_fence_counter_id(), generation - timeline_lift(), generation, reason);
-    table_close(relation, NoLock);
+    record_generation(relation, generation, reason);
+    UnlockRelation(relation, RECORDER_LOCK);
+    table_close(relation, AccessShareLock);
     qm_fence_raise_generation(generation);
     PG_RETURN_INT32(generation);
 }

@@ -19,6 +19,7 @@
 
 PG_FUNCTION_INFO_V1(qm_force_unlock);
 
+#define REASON_MAX 1000 /* bytes */
 #define PATIENCE_US (5 * QM_US_PER_S)
 #define RECHECK_MS 5
 
@@ -37,7 +38,7 @@ qm_force_unlock(PG_FUNCTION_ARGS)
 
     qm_require_running("quantmesh.force_unlock()");
     qm_arg_key(fcinfo, 0, &key);
-    reason = qm_arg_reason(fcinfo, 1);
+    reason = qm_arg_reason(fcinfo, 1, REASON_MAX);
     if (!qm_lock_holder(&key, &holder))
         PG_RETURN_BOOL(false);
     if (holder.pid == MyProcPid)
@@ -46,14 +47,15 @@ qm_force_unlock(PG_FUNCTION_ARGS)
                  errmsg("lock \"%s\" is held by this session", key.text),
                  errhint("Use quantmesh.unlock(), or end the transaction.")));
 
+    freed = end_holder(&key, &holder) && wait_until_gone(&key, holder.fence);
     ereport(LOG,
-            (errmsg("operator \"%s\" takes %s lock \"%s\" from its holder: %s",
+            (errmsg("operator \"%s\" %s %s lock \"%s\": %s",
                     GetUserNameFromId(GetSessionUserId(), false),
+                    freed ? "took away" : "could not take away",
                     qm_lock_mode_name(holder.mode),
                     key.text,
                     reason),
              errdetail("Its fence is " INT64_FORMAT ".", holder.fence)));
-    freed = end_holder(&key, &holder) && wait_until_gone(&key, holder.fence);
     record(&key, &holder, reason, freed);
     PG_RETURN_BOOL(freed);
 }

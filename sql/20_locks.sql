@@ -74,4 +74,4 @@ CREATE FUNCTION quantmesh.raise_fence(reason text) RETURNS integer
     LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'qm_raise_fence';
 COMMENT ON FUNCTION quantmesh.raise_fence(text) IS
-    'Raises the generation of all later fences of this database and returns it. Run it after a storage snapshot has been started as a second server. A failover that loses more than seven such calls can repeat fences. Operators only.';
+    'Raises the generation of all later fences of this database, at once and not undone by ROLLBACK, and returns it. The reason has at most 111 bytes. Run it after a storage snapshot has been started as a second server. A failover that loses more than seven such calls can repeat fences. Operators only.';

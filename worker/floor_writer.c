@@ -28,7 +28,7 @@ qm_floor_writer_main(Datum arg)
     ForceSyncCommit();
     PushActiveSnapshot(GetTransactionSnapshot());
     pgstat_report_activity(STATE_RUNNING, "recording a fence generation");
-    qm_floor_insert(record.counter_id, record.floor, record.generation, record.reason);
+    qm_floor_insert(&record);
     PopActiveSnapshot();
     CommitTransactionCommand();
 }
