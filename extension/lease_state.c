@@ -280,7 +280,7 @@ close_for(uint32 grace_ms, bool promoted)
     ereport(LOG,
             (errmsg("no quantmesh lease is granted for %u ms", grace_ms),
              promoted ? errdetail("The server was promoted or recovered to a point in time.")
-                      : errdetail("The server did not shut down cleanly, and leases were out."),
+                      : errdetail("Leases were lost in a crash."),
              errhint("Leases that were granted before may be trusted for as long by their holders.")));
 }
 

@@ -24,6 +24,7 @@ typedef struct StateHeader
 } StateHeader;
 
 static pg_crc32c checksum_of(const void *data, Size size);
+static const char *replace_file(const char *path, const void *data, Size size);
 static bool write_all(const char *path, const StateHeader *header, const void *data);
 
 /* checksum_of returns the checksum of the caller's bytes. */
@@ -39,28 +40,53 @@ checksum_of(const void *data, Size size)
 }
 
 /*
- * qm_state_write replaces the file's content durably. False when it could not,
- * with a LOG line that says why; then the old content is still there.
+ * qm_state_write replaces the file's content durably. False when it could not;
+ * then the old content is still there, and the first time in a row a LOG line
+ * says why.
  */
 bool
 qm_state_write(const char *path, const void *data, Size size)
 {
+    static const char *failing = NULL;
+    const char *step = replace_file(path, data, size);
+
+    if (step == NULL)
+    {
+        if (failing == path)
+            ereport(LOG, (errmsg("quantmesh can write file \"%s\" again", path)));
+        failing = failing == path ? NULL : failing;
+        return true;
+    }
+    if (failing != path)
+        ereport(LOG,
+                (errcode_for_file_access(),
+                 errmsg("quantmesh could not %s file \"%s\": %m", step, path),
+                 errdetail("It is tried again, and said when it is well.")));
+    failing = path;
+    return false;
+}
+
+/* replace_file writes beside the file and renames; returns NULL, or what failed, with errno. */
+static const char *
+replace_file(const char *path, const void *data, Size size)
+{
     StateHeader header = {.magic = STATE_MAGIC, .size = (uint32) size, .checksum = checksum_of(data, size)};
     char new_path[MAXPGPATH];
 
-    if (MakePGDirectory(QM_STATE_DIR) < 0 && errno != EEXIST)
-    {
-        ereport(LOG, (errcode_for_file_access(), errmsg("could not create directory \"%s\": %m", QM_STATE_DIR)));
-        return false;
-    }
+    if (MakePGDirectory(QM_STATE_DIR) == 0)
+        fsync_fname(".", true);
+    else if (errno != EEXIST)
+        return "make the folder of";
     snprintf(new_path, sizeof(new_path), "%s.new", path);
     if (!write_all(new_path, &header, data))
     {
-        ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", new_path)));
+        int saved_errno = errno;
+
         unlink(new_path);
-        return false;
+        errno = saved_errno;
+        return "write";
     }
-    return durable_rename(new_path, path, LOG) == 0;
+    return durable_rename(new_path, path, DEBUG1) == 0 ? NULL : "replace";
 }
 
 /* write_all writes header and data to a new file; errno says why not. durable_rename will sync it. */
