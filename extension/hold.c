@@ -200,6 +200,8 @@ void
 qm_hold_unreserve(void)
 {
     Assert(nreserved >= (uint32) nopen);
+    if (nreserved == (uint32) nopen)
+        return;
     pg_atomic_fetch_sub_u32(&hold_shared->reserved, (int32) (nreserved - (uint32) nopen));
     nreserved = (uint32) nopen;
 }
@@ -476,8 +478,7 @@ qm_hold_end_xact(void)
                 end_session_hold(slot, now_us);
         }
     }
-    if (nreserved > (uint32) nopen)
-        qm_hold_unreserve();
+    qm_hold_unreserve();
 }
 
 /*
@@ -533,8 +534,7 @@ qm_hold_abort_sub(SubTransactionId sub)
         if (local->xact_count == 0 && local->session_count == 0)
             hold_close(slot);
     }
-    if (nreserved > (uint32) nopen)
-        qm_hold_unreserve();
+    qm_hold_unreserve();
 }
 
 /* qm_hold_nbackends returns how many entries can be in use. */
