@@ -6,14 +6,17 @@
  * the limit, so it skips numbers and never repeats one. The launcher alone
  * writes limit, counter_id and the file; `next` is an atomic that everybody
  * draws from. The counter has a random identity that lives with its file: a
- * data directory without the file starts a new counter, which the generations
- * (fence_floor.c) then lift above the old one's fences.
+ * data directory without the file, or restored from a base backup, starts a new
+ * counter, which the generations (fence_floor.c) then lift above the old one's
+ * fences.
  *
  * `generations` holds the highest generation that any backend has used, by
  * database: a backend that has not noticed yet that it was raised draws from
  * there, so that the fences of a key never go back.
  */
 #include "fence.h"
+
+#include <unistd.h>
 
 #include "access/xlog.h"
 #include "alarm.h"
@@ -37,6 +40,7 @@ typedef struct FenceState
 
 typedef struct FenceShared
 {
+    bool from_backup; /* written by the postmaster at start: it began from a base backup */
     pg_atomic_uint64 counter_id;
     pg_atomic_uint64 next;
     pg_atomic_uint64 limit;              /* 0 until the launcher has made the first range of this start durable */
@@ -72,6 +76,7 @@ qm_fence_shmem_init(void)
     fence_shared = ShmemInitStruct("quantmesh fence", sizeof(FenceShared), &found);
     if (found)
         return;
+    fence_shared->from_backup = false;
     pg_atomic_init_u64(&fence_shared->counter_id, 0);
     pg_atomic_init_u64(&fence_shared->next, 0);
     pg_atomic_init_u64(&fence_shared->limit, 0);
@@ -80,6 +85,13 @@ qm_fence_shmem_init(void)
     pg_atomic_init_u32(&fence_shared->durable_generation, 0);
     for (int i = 0; i < GENERATION_SLOTS; i++)
         pg_atomic_init_u32(&fence_shared->generations[i], 0);
+}
+
+/* qm_fence_load notes whether this start is one from a base backup. In the postmaster, before recovery begins. */
+void
+qm_fence_load(void)
+{
+    fence_shared->from_backup = access(BACKUP_LABEL_FILE, F_OK) == 0;
 }
 
 /*
@@ -191,12 +203,14 @@ qm_fence_limit(void)
 }
 
 /*
- * qm_fence_read_state reads the fence file and says whether the server was
- * promoted or recovered to an earlier point since it was written: then its
- * timeline is another. False when the file is damaged.
+ * qm_fence_read_state reads the fence file and says whether the server is not
+ * simply the one that wrote it: it was promoted or recovered to an earlier
+ * point, so that its timeline is another, or it was restored from a base backup,
+ * whose file does not know the numbers that were used since. That one begins a
+ * new counter. False when the file is damaged.
  */
 bool
-qm_fence_read_state(bool *promoted)
+qm_fence_read_state(bool *moved)
 {
     TimeLineID timeline = GetWALInsertionTimeLine();
     Size size = 0;
@@ -204,11 +218,15 @@ qm_fence_read_state(bool *promoted)
     switch (qm_state_read(QM_STATE_FENCE, &file_state, sizeof(file_state), &size))
     {
         case QM_STATE_OK:
-            *promoted = file_state.timeline != timeline;
-            return size == sizeof(file_state);
+            if (size != sizeof(file_state))
+                return false;
+            *moved = file_state.timeline != timeline || fence_shared->from_backup;
+            if (fence_shared->from_backup && qm_fence_limit() == 0)
+                return pg_strong_random(&file_state.counter_id, sizeof(file_state.counter_id));
+            return true;
         case QM_STATE_MISSING:
             file_state = (FenceState){.limit = 1};
-            *promoted = timeline > 1;
+            *moved = timeline > 1 || fence_shared->from_backup;
             return pg_strong_random(&file_state.counter_id, sizeof(file_state.counter_id));
         case QM_STATE_DAMAGED:
             break;

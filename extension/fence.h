@@ -29,6 +29,7 @@ typedef struct QmFloorRecord
 
 extern Size qm_fence_shmem_size(void);
 extern void qm_fence_shmem_init(void);
+extern void qm_fence_load(void);
 
 extern void qm_fence_prepare(void);
 extern int64 qm_fence_next(void);
@@ -39,7 +40,7 @@ extern int qm_fence_generation(void);
 extern void qm_fence_raise_generation(int generation);
 
 /* The launcher's side. */
-extern bool qm_fence_read_state(bool *promoted);
+extern bool qm_fence_read_state(bool *moved);
 extern bool qm_fence_open(void);
 extern bool qm_fence_step(void);
 

@@ -2,8 +2,8 @@
  * What leases leave behind on disk, and when they may be granted again.
  *
  * Leases live in memory and their holders trust them for up to max_ttl. So
- * after a crash that lost some, and after every promotion or recovery to a
- * point in time, no lease is granted for as long: the grace. Two files tell:
+ * after a crash that lost some, and after every promotion, restore or recovery
+ * to a point in time, no lease is granted for as long: the grace. Two files tell:
  *
  *   lease_mark   written by the launcher before the first lease of a start is
  *                granted, with the max_ttl in force. It outlives a crash.
@@ -13,8 +13,8 @@
  *                anything else does not believe it.
  *
  * The postmaster writes start_* at start, before others run, and then the
- * launcher. marked_ttl_ms and open_at_us are written by the launcher alone; wanted_ttl_ms by whoever wants
- * a mark, upwards only until the launcher has written it.
+ * launcher. marked_ttl_ms and open_at_us are written by the launcher alone;
+ * wanted_ttl_ms by whoever wants a mark, upwards only.
  */
 #include "lease_state.h"
 
@@ -63,7 +63,7 @@ static LeaseState *lease_state = NULL;
 
 static uint32 read_mark(void);
 static bool write_mark(uint32 max_ttl_ms);
-static void close_for(uint32 grace_ms, bool promoted);
+static void close_for(uint32 grace_ms, bool moved);
 static bool restore_leases(void);
 static void save_leases(int code, Datum arg);
 static bool clean_checkpoint(uint64 *system_identifier, uint64 *checkpoint);
@@ -245,19 +245,19 @@ write_mark(uint32 max_ttl_ms)
  * in between comes here again. False when it could not be made durable.
  */
 bool
-qm_lease_state_open(bool promoted)
+qm_lease_state_open(bool moved)
 {
     uint32 mark = lease_state->start_mark_ttl_ms;
 
     if (qm_lease_open_at() != 0)
         return true;
-    if (promoted || (mark != 0 && !lease_state->start_restored))
+    if (moved || (mark != 0 && !lease_state->start_restored))
     {
-        uint32 grace_ms = promoted ? Max(mark, (uint32) qm_max_ttl_ms) : mark;
+        uint32 grace_ms = moved ? Max(mark, (uint32) qm_max_ttl_ms) : mark;
 
         if (!write_mark(grace_ms))
             return false;
-        close_for(grace_ms, promoted);
+        close_for(grace_ms, moved);
         return true;
     }
     if (qm_lease_count() > 0)
@@ -273,14 +273,14 @@ qm_lease_state_open(bool promoted)
 
 /* close_for begins the grace, and says so once. */
 static void
-close_for(uint32 grace_ms, bool promoted)
+close_for(uint32 grace_ms, bool moved)
 {
     lease_state->start_mark_ttl_ms = grace_ms;
     pg_atomic_write_u64(&lease_state->open_at_us, (uint64) (qm_now_us() + grace_ms * QM_US_PER_MS));
     ereport(LOG,
             (errmsg("no quantmesh lease is granted for %u ms", grace_ms),
-             promoted ? errdetail("The server was promoted or recovered to a point in time.")
-                      : errdetail("Leases were lost in a crash."),
+             moved ? errdetail("The server was promoted, recovered to a point in time, or restored from a backup.")
+                   : errdetail("Leases were lost in a crash."),
              errhint("Leases that were granted before may be trusted for as long by their holders.")));
 }
 

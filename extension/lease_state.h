@@ -14,7 +14,7 @@ extern int64 qm_lease_open_at(void);
 extern void qm_lease_ensure_marked(void);
 
 /* The launcher's side. */
-extern bool qm_lease_state_open(bool promoted);
+extern bool qm_lease_state_open(bool moved);
 extern bool qm_lease_state_step(int64 *next_us);
 
 #endif

@@ -89,7 +89,10 @@ startup(void)
     ready = true;
 
     if (!IsUnderPostmaster)
+    {
+        qm_fence_load();
         qm_lease_state_load();
+    }
 }
 
 /* qm_require_preloaded errors with 55000 when the library was not loaded at server start. */

@@ -97,14 +97,14 @@ open_server(void)
 {
     int64 delay_us = RETRY_FIRST_US;
     bool said = false;
-    bool promoted;
+    bool moved;
 
     for (;;)
     {
         CHECK_FOR_INTERRUPTS();
-        if (qm_fence_read_state(&promoted))
+        if (qm_fence_read_state(&moved))
         {
-            if (qm_lease_state_open(promoted) && qm_fence_open())
+            if (qm_lease_state_open(moved) && qm_fence_open())
                 return;
         }
         else if (!said)
