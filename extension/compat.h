@@ -15,6 +15,11 @@
 #error "quantmesh needs PostgreSQL 15 or later"
 #endif
 
+/* What reads variable-length values moved out of postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* The number of this process in ProcGlobal->allProcs. */
 #if PG_VERSION_NUM >= 170000
 #define qm_my_proc_number() (MyProcNumber)

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"

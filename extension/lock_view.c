@@ -5,6 +5,7 @@
 
 #include "argument.h"
 #include "clock.h"
+#include "compat.h"
 #include "funcapi.h"
 #include "lock.h"
 #include "miscadmin.h"

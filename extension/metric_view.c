@@ -7,6 +7,7 @@
 #include "alarm.h"
 #include "argument.h"
 #include "clock.h"
+#include "compat.h"
 #include "conflict.h"
 #include "fence.h"
 #include "funcapi.h"

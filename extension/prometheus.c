@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "alarm.h"
+#include "compat.h"
 #include "fence.h"
 #include "hold.h"
 #include "lease.h"

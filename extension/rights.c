@@ -15,6 +15,7 @@
 #include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
