@@ -100,7 +100,7 @@ qm_generation(void)
         if (rows.generation_ours < generation)
             record_generation(relation,
                               generation,
-                              rows.ours ? "new timeline" : (rows.any ? "restored or upgraded" : "first use"));
+                              rows.ours ? "new timeline" : (rows.any ? "restored, upgraded or promoted" : "first use"));
         UnlockRelation(relation, RECORDER_LOCK);
     }
     floor_relid = RelationGetRelid(relation);

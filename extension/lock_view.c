@@ -54,7 +54,7 @@ qm_lock_rows(PG_FUNCTION_ARGS)
     int nleases;
     int nwaits;
 
-    qm_require_running("quantmesh.lock_rows()");
+    qm_require_preloaded();
     InitMaterializedSRF(fcinfo, 0);
     copy = palloc(qm_hold_backend_size());
     waits = read_waits(&nwaits);
@@ -216,7 +216,7 @@ qm_lock_wait_rows(PG_FUNCTION_ARGS)
     int nwaits;
     int64 now_us;
 
-    qm_require_running("quantmesh.lock_wait_rows()");
+    qm_require_preloaded();
     InitMaterializedSRF(fcinfo, 0);
     waits = read_waits(&nwaits);
     now_us = qm_now_us();

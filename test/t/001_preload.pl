@@ -1,0 +1,88 @@
+# Without the library in shared_preload_libraries, the extension can be created, dumped and restored, and nothing
+# that needs shared memory pretends to work: SQLSTATE 55000 with a hint, also after LOAD and session_preload_libraries.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use QuantMeshTest;
+use Test::More;
+
+# Every C function of the extension, as a call; those that need no shared memory work everywhere.
+my %needs_preload = (
+	try_xact_lock      => "SELECT quantmesh.try_xact_lock('k')",
+	xact_lock          => "SELECT quantmesh.xact_lock('k')",
+	try_xact_lock_many => "SELECT quantmesh.try_xact_lock_many('{k,l}')",
+	xact_lock_many     => "SELECT quantmesh.xact_lock_many('{k,l}')",
+	try_lock           => "SELECT quantmesh.try_lock('k')",
+	lock               => "SELECT quantmesh.lock('k')",
+	acquire            => "CALL quantmesh.acquire('k')",
+	unlock             => "SELECT quantmesh.unlock('k')",
+	extend             => "SELECT quantmesh.extend('k', '1s')",
+	is_locked          => "SELECT quantmesh.is_locked('k')",
+	lock_holder        => "SELECT * FROM quantmesh.lock_holder('k')",
+	force_unlock       => "SELECT quantmesh.force_unlock('k', 'test')",
+	raise_fence        => "SELECT quantmesh.raise_fence('test')",
+	try_lease          => "SELECT quantmesh.try_lease('k', 'me', '1s')",
+	lease              => "SELECT quantmesh.lease('k', 'me', '1s', '1s')",
+	renew_lease        => "SELECT quantmesh.renew_lease('k', 'me', 1, '1s')",
+	release_lease      => "SELECT quantmesh.release_lease('k', 'me', 1)",
+	guard              => "SELECT quantmesh.guard('k', 1)",
+	lock_rows          => "SELECT * FROM quantmesh.locks",
+	lock_wait_rows     => "SELECT * FROM quantmesh.lock_waits",
+	lock_metric_rows   => "SELECT * FROM quantmesh.lock_metrics",
+	lock_conflict_rows => "SELECT * FROM quantmesh.lock_conflicts",
+	engine_row         => "SELECT * FROM quantmesh.lock_engine",
+	reset_metrics      => "SELECT quantmesh.reset_metrics()",
+	prometheus         => "SELECT quantmesh.prometheus()",
+);
+my @works_everywhere = qw(order_key rights_changed version);
+
+my $hint = qr/HINT:.*shared_preload_libraries.*restart/s;
+my $node = qm_node('plain', preload => 0, extension => 0);
+my $session = qm_session($node, 'plain');
+
+is($session->attempt('CREATE EXTENSION quantmesh'), '', 'CREATE EXTENSION works');
+is( $session->query(
+		q{SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname)
+		  FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+		  WHERE p.pronamespace = 'quantmesh'::regnamespace AND l.lanname = 'c'}),
+	join(' ', sort keys %needs_preload, @works_everywhere),
+	'this test knows every C function');
+
+qm_sql_errors_ok($session, '55000', $hint, map { $needs_preload{$_} } sort keys %needs_preload);
+is($session->query(q{SELECT quantmesh.order_key('binance', 'BTCUSDT', 90123.4)}), 'order:binance:BTCUSDT:90120', 'keys can be built');
+like($session->query('SELECT quantmesh.version()'), qr/^\d+\.\d+/, 'the version can be read');
+$session->query('CREATE ROLE trader LOGIN');
+is($session->attempt(q{SELECT quantmesh.grant_trader('trader', 'binance')}), '', 'rights can be granted');
+is($session->attempt(q{SELECT quantmesh.revoke_trader('trader', 'binance')}), '', 'rights can be revoked');
+is($session->attempt(q{SELECT quantmesh.grant_trader('trader', 'binance')}), '', 'rights can be granted again');
+
+# LOAD is too late for shared memory; it must neither crash nor help.
+$session->attempt(q{LOAD 'quantmesh'});
+ok(!$session->is_lost, 'LOAD does not end the session');
+qm_sql_errors_ok($session, '55000', $hint, $needs_preload{try_xact_lock}, $needs_preload{try_lease}, $needs_preload{lock_rows});
+$session->quit;
+
+$node->safe_psql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'quantmesh'});
+$session = qm_session($node, 'session_preload');
+qm_sql_errors_ok($session, '55000', $hint, $needs_preload{try_xact_lock}, $needs_preload{try_lease}, $needs_preload{lock_rows});
+is($session->attempt('SELECT 1'), '', 'the session goes on');
+$session->quit;
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
+
+# Dump and restore do not need the library either.
+my $dump = $node->basedir . '/plain.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, 'postgres' ], 'pg_dump');
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'restored', '-f', $dump ], 'restore');
+is( $node->safe_psql('restored', 'SELECT role, privilege, account FROM quantmesh.role_right'),
+	'trader|trader|binance', 'rights are restored');
+
+# What the hint says helps.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'quantmesh'");
+$node->restart;
+ok(qm_wait_up($node), 'with the library preloaded and after a restart, locks work');
+is($node->safe_psql('restored', q{SELECT quantmesh.try_xact_lock('k') IS NOT NULL}), 't', '... in the restored database too');
+
+$node->stop;
+done_testing();
