@@ -65,8 +65,8 @@ lost(const QmKey *key, int64 fence)
 {
     ereport(ERROR,
             (errcode(MAKE_SQLSTATE('Q', 'M', '0', '0', '1')),
-             errmsg("lease \"%s\" is no longer held under fence " INT64_FORMAT, key->text, fence),
-             errdetail("It has expired, was released, or was taken away."),
+             errmsg("lease \"%s\" is no longer held", key->text),
+             errdetail("Under fence " INT64_FORMAT " it has expired, was released, or was taken away.", fence),
              errhint("Acquire the lease again and repeat the transaction with its new fence.")));
 }
 

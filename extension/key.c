@@ -73,6 +73,7 @@ qm_order_key(PG_FUNCTION_ARGS)
     static const char *const names[] = {"account", "symbol", "price"};
     Numeric price;
     char *level;
+    char *key;
 
     for (int i = 0; i < 3; i++)
     {
@@ -89,10 +90,14 @@ qm_order_key(PG_FUNCTION_ARGS)
                  errmsg("price must be positive and finite, not %s", numeric_normalize(price))));
     level = PG_ARGISNULL(3) ? level_of_digits(price) : level_of_width(price, PG_GETARG_NUMERIC(3));
 
-    PG_RETURN_TEXT_P(cstring_to_text(psprintf("order:%s:%s:%s",
-                                              text_to_cstring(PG_GETARG_TEXT_PP(0)),
-                                              text_to_cstring(PG_GETARG_TEXT_PP(1)),
-                                              level)));
+    key =
+        psprintf("order:%s:%s:%s", text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), level);
+    if (strlen(key) > QM_KEY_MAX)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("lock key has %zu bytes, the limit is %d", strlen(key), QM_KEY_MAX),
+                 errdetail("Its level has %zu digits.", strlen(level))));
+    PG_RETURN_TEXT_P(cstring_to_text(key));
 }
 
 /* check_key_part refuses what would not come back out of the key as it went in. */
