@@ -37,6 +37,8 @@ BEGIN ATOMIC
         ('reader', 'SELECT ON quantmesh.lock_metrics'),
         ('reader', 'SELECT ON quantmesh.lock_conflicts'),
         ('reader', 'SELECT ON quantmesh.lock_engine'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.order_transition_rows()'),
+        ('reader', 'SELECT ON quantmesh.order_transitions'),
         ('operator', 'EXECUTE ON FUNCTION quantmesh.force_unlock(text, text)'),
         ('operator', 'EXECUTE ON FUNCTION quantmesh.raise_fence(text)'),
         ('operator', 'EXECUTE ON FUNCTION quantmesh.reset_metrics()'),

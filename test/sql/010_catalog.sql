@@ -65,7 +65,7 @@ SELECT set_has(
 SELECT is_empty($$ SELECT oid::regprocedure FROM member_function WHERE proisstrict $$,
                 'no function is strict: a NULL is an error, never a silent NULL');
 SELECT is_empty(
-    $$ SELECT oid::regprocedure FROM member_function WHERE proparallel <> 'u' AND proname NOT IN ('version', 'order_key', 'right_objects') $$,
+    $$ SELECT oid::regprocedure FROM member_function WHERE proparallel <> 'u' AND proname NOT IN ('version', 'order_key', 'right_objects', 'order_transition_rows') $$,
     'functions are parallel unsafe, except those that touch nothing shared');
 SELECT is_empty(
     $$ SELECT oid::regprocedure FROM member_function
