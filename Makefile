@@ -53,7 +53,7 @@ $(filter-out $(GOALS),$(MAKECMDGOALS)):
 
 # $(call build,ASSERT=1) builds and installs one flavour; only the second needs root, unless the folder is ours.
 SUDO = $(shell test -w "$$($(PG_CONFIG) --pkglibdir)" || echo sudo)
-build = $(MAKE) -s -j2 all $(1) && $(SUDO) $(MAKE) -s install PG_CONFIG='$(PG_CONFIG)' $(1)
+build = $(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j2) all $(1) && $(SUDO) $(MAKE) -s install PG_CONFIG='$(PG_CONFIG)' $(1)
 export PG_CONFIG
 
 check: lint check-assert
