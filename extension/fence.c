@@ -6,9 +6,11 @@
  * the limit, so it skips numbers and never repeats one. The launcher alone
  * writes limit, counter_id and the file; `next` is an atomic that everybody
  * draws from. The counter has a random identity that lives with its file: a
- * data directory without the file, or restored from a base backup, starts a new
- * counter, which the generations (fence_floor.c) then lift above the old one's
- * fences.
+ * data directory without the file, or restored from a base backup without
+ * recovery to a new timeline, starts a new counter, which the generations
+ * (fence_floor.c) then lift above the old one's fences. Beside that, every start
+ * jumps ahead to where the wall clock puts it: the only help for a snapshot of
+ * the storage that is started as a second server.
  *
  * `generations` holds the highest generation that any backend has used, by
  * database: a backend that has not noticed yet that it was raised draws from
@@ -16,16 +18,20 @@
  */
 #include "fence.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "access/xlog.h"
 #include "alarm.h"
+#include "common/hashfn.h"
 #include "compat.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "state_file.h"
 #include "storage/condition_variable.h"
+#include "storage/fd.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 
 /* Databases share these by OID: one that is lifted by another's generation only skips a few. */
 #define GENERATION_SLOTS 256
@@ -35,12 +41,12 @@ typedef struct FenceState
     uint64 counter_id;
     uint64 limit;
     uint32 timeline;
-    uint32 generation; /* the highest that any database has used */
+    uint32 generation;   /* the highest that any database has used */
+    uint64 backup_label; /* hash of the label of the base backup that the data directory comes from; 0 without */
 } FenceState;
 
 typedef struct FenceShared
 {
-    bool from_backup; /* written by the postmaster at start: it began from a base backup */
     pg_atomic_uint64 counter_id;
     pg_atomic_uint64 next;
     pg_atomic_uint64 limit;              /* 0 until the launcher has made the first range of this start durable */
@@ -56,6 +62,9 @@ static FenceShared *fence_shared = NULL;
 static FenceState file_state;
 
 static bool has_room(void);
+static void copy_shared_state(uint32 timeline, uint64 backup_label);
+static uint64 hash_backup_label(void);
+static uint64 clock_start(void);
 static bool write_file(uint64 limit, uint32 generation);
 static bool generation_is_durable(void);
 static void raise_to(pg_atomic_uint32 *highest, uint32 value);
@@ -76,7 +85,6 @@ qm_fence_shmem_init(void)
     fence_shared = ShmemInitStruct("quantmesh fence", sizeof(FenceShared), &found);
     if (found)
         return;
-    fence_shared->from_backup = false;
     pg_atomic_init_u64(&fence_shared->counter_id, 0);
     pg_atomic_init_u64(&fence_shared->next, 0);
     pg_atomic_init_u64(&fence_shared->limit, 0);
@@ -85,13 +93,6 @@ qm_fence_shmem_init(void)
     pg_atomic_init_u32(&fence_shared->durable_generation, 0);
     for (int i = 0; i < GENERATION_SLOTS; i++)
         pg_atomic_init_u32(&fence_shared->generations[i], 0);
-}
-
-/* qm_fence_load notes whether this start is one from a base backup. In the postmaster, before recovery begins. */
-void
-qm_fence_load(void)
-{
-    fence_shared->from_backup = access(BACKUP_LABEL_FILE, F_OK) == 0;
 }
 
 /*
@@ -203,42 +204,94 @@ qm_fence_limit(void)
 }
 
 /*
- * qm_fence_read_state reads the fence file and says whether the server is not
- * simply the one that wrote it: it was promoted or recovered to an earlier
- * point, so that its timeline is another, or it was restored from a base backup,
- * whose file does not know the numbers that were used since. That one begins a
- * new counter. False when the file is damaged.
+ * qm_fence_read_state reads the fence file and says whether leases may be out
+ * that this server does not know of: it was promoted or recovered to an earlier
+ * point, so that its timeline is another than the file's, or it was restored
+ * from a base backup. The latter begins a new counter, for its file does not
+ * know the numbers that were used since. A launcher that comes back finds all
+ * that it needs in shared memory. False when the file is damaged.
  */
 bool
 qm_fence_read_state(bool *moved)
 {
-    TimeLineID timeline = GetWALInsertionTimeLine();
+    uint32 timeline = GetWALInsertionTimeLine();
+    uint64 backup_label = hash_backup_label();
     Size size = 0;
+    bool restored;
 
+    if (qm_fence_limit() != 0)
+    {
+        copy_shared_state(timeline, backup_label);
+        *moved = false;
+        return true;
+    }
     switch (qm_state_read(QM_STATE_FENCE, &file_state, sizeof(file_state), &size))
     {
         case QM_STATE_OK:
             if (size != sizeof(file_state))
                 return false;
-            *moved = file_state.timeline != timeline || fence_shared->from_backup;
-            if (fence_shared->from_backup && qm_fence_limit() == 0)
-                return pg_strong_random(&file_state.counter_id, sizeof(file_state.counter_id));
-            return true;
-        case QM_STATE_MISSING:
-            file_state = (FenceState){.limit = 1};
-            *moved = timeline > 1 || fence_shared->from_backup;
-            return pg_strong_random(&file_state.counter_id, sizeof(file_state.counter_id));
-        case QM_STATE_DAMAGED:
             break;
+        case QM_STATE_MISSING:
+            file_state = (FenceState){.limit = 1, .timeline = 1};
+            break;
+        case QM_STATE_DAMAGED:
+            return false;
     }
-    return false;
+    restored = file_state.timeline == timeline && backup_label != 0 && backup_label != file_state.backup_label;
+    *moved = file_state.timeline != timeline || restored;
+    if (backup_label != 0)
+        file_state.backup_label = backup_label;
+    return (file_state.counter_id != 0 && !restored) ||
+           pg_strong_random(&file_state.counter_id, sizeof(file_state.counter_id));
+}
+
+/* copy_shared_state makes the launcher's copy of the file what shared memory has of it. */
+static void
+copy_shared_state(uint32 timeline, uint64 backup_label)
+{
+    file_state = (FenceState){.counter_id = qm_fence_counter_id(),
+                              .limit = qm_fence_limit(),
+                              .timeline = timeline,
+                              .generation = pg_atomic_read_u32(&fence_shared->durable_generation),
+                              .backup_label = backup_label};
+}
+
+/* hash_backup_label tells base backups apart by the label that the data directory was started with; 0 without one. */
+static uint64
+hash_backup_label(void)
+{
+    unsigned char label[BLCKSZ];
+    int file = OpenTransientFile(BACKUP_LABEL_OLD, O_RDONLY | PG_BINARY);
+    ssize_t len;
+
+    if (file < 0)
+        return 0;
+    len = read(file, label, sizeof(label));
+    CloseTransientFile(file);
+    return len > 0 ? hash_bytes_extended(label, (int) len, 0) : 0;
+}
+
+/*
+ * clock_start returns where the wall clock puts the beginning of a start:
+ * 65,536 numbers a second since 2000. No server draws as many for long, so a
+ * copy of the data directory that is started later goes on above the original,
+ * whatever its file says. A clock that is far off is not believed.
+ */
+static uint64
+clock_start(void)
+{
+    int64 seconds = GetCurrentTimestamp() / USECS_PER_SEC;
+
+    return seconds > 0 && (uint64) seconds < QM_FENCE_COUNTER_MAX / 2 / QM_FENCES_PER_S
+               ? (uint64) seconds * QM_FENCES_PER_S
+               : 0;
 }
 
 /* qm_fence_open makes the first range of this start durable and opens the counter. False when it could not. */
 bool
 qm_fence_open(void)
 {
-    uint64 first = file_state.limit;
+    uint64 first = Max(file_state.limit, clock_start());
 
     if (qm_fence_limit() != 0)
         return true;

@@ -16,6 +16,9 @@
 /* How many numbers are made durable at a time; a crash skips no more than these. */
 #define QM_FENCE_RANGE (UINT64CONST(1) << 20)
 
+/* How fast the counter follows the wall clock from start to start. */
+#define QM_FENCES_PER_S 65536
+
 #define QM_FLOOR_REASON_MAX 111 /* bytes; the record fits into bgw_extra */
 
 /* What a floor writer is to record, handed over in bgw_extra. */
@@ -29,7 +32,6 @@ typedef struct QmFloorRecord
 
 extern Size qm_fence_shmem_size(void);
 extern void qm_fence_shmem_init(void);
-extern void qm_fence_load(void);
 
 extern void qm_fence_prepare(void);
 extern int64 qm_fence_next(void);

@@ -74,7 +74,7 @@ lost(const QmKey *key, int64 fence)
 void
 qm_guard_add(const QmKey *key, int64 fence)
 {
-    if (!qm_lease_is_held(key->hash, fence))
+    if (!qm_lease_is_held(key, fence))
         lost(key, fence);
     for (int i = 0; i < guards.count; i++)
     {
@@ -89,6 +89,17 @@ void
 qm_release_add(const QmKey *key, int64 fence)
 {
     (void) list_add(&releases, key, fence);
+}
+
+/* qm_release_forget takes back the release of a lease that its owner has acquired again in the same transaction. */
+void
+qm_release_forget(const QmKey *key, int64 fence)
+{
+    for (int i = releases.count - 1; i >= 0; i--)
+    {
+        if (releases.items[i].key.hash == key->hash && releases.items[i].fence == fence)
+            releases.items[i] = releases.items[--releases.count];
+    }
 }
 
 /* qm_guard_any says whether the transaction has guards or releases. */
@@ -106,7 +117,7 @@ qm_guard_pre_commit(void)
     {
         Item *guard = &guards.items[i];
 
-        if (!qm_lease_pin(guard->key.hash, guard->fence))
+        if (!qm_lease_pin(&guard->key, guard->fence))
             lost(&guard->key, guard->fence);
         guard->pinned = true;
     }

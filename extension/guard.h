@@ -10,6 +10,7 @@
 
 extern void qm_guard_add(const QmKey *key, int64 fence);
 extern void qm_release_add(const QmKey *key, int64 fence);
+extern void qm_release_forget(const QmKey *key, int64 fence);
 
 extern bool qm_guard_any(void);
 extern void qm_guard_pre_commit(void);

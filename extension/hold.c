@@ -58,7 +58,7 @@ static uint32 nreserved = 0; /* this backend's part of hold_shared->reserved */
 static void detach(int code, Datum arg);
 static void hold_close(int slot);
 static int free_slot(void);
-static void end_session_hold(int slot, int64 now_us);
+static void end_session_hold(QmHold *hold);
 
 /* begin_change and end_change enclose what the owner writes to its entry. */
 static inline void
@@ -459,52 +459,60 @@ qm_hold_pre_commit(void)
 void
 qm_hold_end_xact(void)
 {
-    int64 now_us;
-
     if (mine == NULL)
         return;
     qm_grant_forget_all();
-    if (nopen > 0)
+    for (int slot = (int) mine->nslots - 1; nopen > 0 && slot >= 0; slot--)
     {
-        now_us = qm_now_us();
-        for (int slot = (int) mine->nslots - 1; slot >= 0; slot--)
-        {
-            if (qm_hold_state(pg_atomic_read_u64(&mine->holds[slot].word)) == QM_HOLD_FREE)
-                continue;
-            local_holds[slot].xact_count = 0;
-            if (local_holds[slot].session_count == 0)
-                hold_close(slot);
-            else
-                end_session_hold(slot, now_us);
-        }
+        if (qm_hold_state(pg_atomic_read_u64(&mine->holds[slot].word)) == QM_HOLD_FREE)
+            continue;
+        local_holds[slot].xact_count = 0;
+        if (local_holds[slot].session_count == 0)
+            hold_close(slot);
+        else
+            end_session_hold(&mine->holds[slot]);
     }
     qm_hold_unreserve();
 }
 
 /*
  * end_session_hold takes a session lock over the end of a transaction: it can
- * be ended for its TTL again, and it is closed if DISCARD ALL or
- * pg_advisory_unlock_all() has dropped the lock itself.
+ * be ended for its TTL again. The launcher may have passed over it while it was
+ * committing, so it is told the deadline anew.
  */
 static void
-end_session_hold(int slot, int64 now_us)
+end_session_hold(QmHold *hold)
 {
-    QmHold *hold = &mine->holds[slot];
     uint64 word = pg_atomic_read_u64(&hold->word);
-    LOCKTAG tag;
 
-    qm_key_tag(hold->hash, &tag);
-    if (!qm_lock_held_by_me(&tag, ExclusiveLock))
-    {
-        hold_close(slot);
+    if (qm_hold_state(word) != QM_HOLD_COMMITTING)
         return;
-    }
-    if (qm_hold_state(word) == QM_HOLD_COMMITTING)
+    pg_atomic_write_u64(&hold->word, qm_hold_next_word(word, QM_HOLD_HELD));
+    if (hold->deadline_us != QM_NEVER_US)
+        qm_alarm_set(hold->deadline_us);
+}
+
+/*
+ * qm_hold_check_sessions closes session holds whose lock DISCARD ALL or
+ * pg_advisory_unlock_all() has dropped in the transaction that ends. It runs
+ * after the server has released transaction-level locks, which could be on the
+ * same keys. Cannot fail.
+ */
+void
+qm_hold_check_sessions(void)
+{
+    for (int slot = 0; nopen > 0 && slot < (int) mine->nslots; slot++)
     {
-        pg_atomic_write_u64(&hold->word, qm_hold_next_word(word, QM_HOLD_HELD));
-        if (hold->deadline_us <= now_us)
-            qm_alarm_ring();
+        LOCKTAG tag;
+
+        if (qm_hold_state(pg_atomic_read_u64(&mine->holds[slot].word)) == QM_HOLD_FREE)
+            continue;
+        qm_key_tag(mine->holds[slot].hash, &tag);
+        if (!qm_lock_held_by_me(&tag, ExclusiveLock))
+            hold_close(slot);
     }
+    if (mine != NULL)
+        qm_hold_unreserve();
 }
 
 /* qm_hold_commit_sub hands the subtransaction's locks to its parent, as the server does. */

@@ -110,6 +110,7 @@ extern void qm_wait_clear(void);
 extern bool qm_hold_any(void);
 extern void qm_hold_pre_commit(void);
 extern void qm_hold_end_xact(void);
+extern void qm_hold_check_sessions(void);
 extern void qm_hold_commit_sub(SubTransactionId sub, SubTransactionId parent);
 extern void qm_hold_abort_sub(SubTransactionId sub);
 

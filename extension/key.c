@@ -1,8 +1,10 @@
 /*
- * Lock keys inside the server. The text is the identity that people see; the
- * lock manager knows the key by a 64-bit hash of all of it, in a class of tags
- * of our own, within one database. Two texts of one hash would only exclude
- * each other needlessly.
+ * Lock keys inside the server. The text is the identity; the lock manager knows
+ * the key by a 64-bit hash of all of it, in a class of tags of our own, within
+ * one database. Two texts of one hash only exclude each other needlessly. So
+ * that nobody can make such a pair to block somebody else's key, the hash
+ * depends on a secret that each start of the server draws: it is written once,
+ * before anybody reads it.
  */
 #include "key.h"
 
@@ -12,15 +14,48 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
 PG_FUNCTION_INFO_V1(qm_order_key);
 
+typedef struct KeyShared
+{
+    uint64 seed;
+} KeyShared;
+
+static KeyShared *key_shared = NULL;
+
 static void check_key_part(const text *part, const char *name);
 static char *level_of_width(Numeric price, Numeric width);
 static char *level_of_digits(Numeric price);
 static bool numeric_is_positive(Numeric value);
+
+/* qm_key_shmem_size returns what qm_key_shmem_init takes. */
+Size
+qm_key_shmem_size(void)
+{
+    return sizeof(KeyShared);
+}
+
+/* qm_key_shmem_init draws or finds the secret. */
+void
+qm_key_shmem_init(void)
+{
+    bool found;
+
+    key_shared = ShmemInitStruct("quantmesh keys", sizeof(KeyShared), &found);
+    if (!found && !pg_strong_random(&key_shared->seed, sizeof(key_shared->seed)))
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not draw a random number for lock keys")));
+}
+
+/* qm_key_hash returns what the lock manager knows a key by until the server is started again. */
+uint64
+qm_key_hash(const char *text, size_t len)
+{
+    return hash_bytes_extended((const unsigned char *) text, (int) len, key_shared->seed);
+}
 
 /* qm_key_from_text checks the text and fills in the key; 22023 unless it has 1 to 512 bytes. */
 void
@@ -40,7 +75,7 @@ qm_key_from_text(QmKey *key, const text *value)
     memcpy(key->text, VARDATA_ANY(value), len);
     key->text[len] = '\0';
     key->len = (uint16) len;
-    key->hash = hash_bytes_extended((const unsigned char *) key->text, (int) len, 0);
+    key->hash = qm_key_hash(key->text, len);
     key->parts = qm_key_parse(key->text, len);
 }
 

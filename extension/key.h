@@ -20,6 +20,10 @@ typedef struct QmKey
     char text[QM_KEY_MAX + 1];
 } QmKey;
 
+extern Size qm_key_shmem_size(void);
+extern void qm_key_shmem_init(void);
+
+extern uint64 qm_key_hash(const char *text, size_t len);
 extern void qm_key_from_text(QmKey *key, const text *value);
 extern void qm_key_tag(uint64 hash, LOCKTAG *tag);
 extern int qm_key_cmp(const void *left, const void *right);

@@ -10,7 +10,8 @@
  * touch only what their owner already has.
  *
  * A lease is over when its deadline has passed, whether or not its entry has
- * been removed. While it is pinned, by a guarded transaction that is
+ * been removed. The clock is read under the lock: once somebody has seen it
+ * over, nobody finds it alive. While it is pinned, by a guarded transaction that is
  * committing, it is not over: expiry, release and force_unlock wait for that
  * transaction's end.
  */
@@ -43,7 +44,8 @@ static LWLock *lease_lock = NULL;
 
 static QmLeaseId lease_id(uint64 hash);
 static QmLease *lease_find(uint64 hash);
-static QmLease *lease_find_live(uint64 hash, int64 fence, int64 now_us);
+static QmLease *lease_find_live(const QmKey *key, int64 fence, int64 now_us);
+static bool lease_has_key(const QmLease *lease, const QmKey *key);
 static bool lease_is_live(const QmLease *lease, int64 now_us);
 static bool lease_has_owner(const QmLease *lease, const QmOwner *owner);
 static void lease_move_deadline(QmLease *lease, int64 deadline_us);
@@ -81,7 +83,7 @@ lease_id(uint64 hash)
     return (QmLeaseId){.database = MyDatabaseId, .unused = 0, .hash = hash};
 }
 
-/* lease_find returns the key's entry, over or not, or NULL. The caller has the lock. */
+/* lease_find returns the entry of that hash, over or not, or NULL. The caller has the lock. */
 static QmLease *
 lease_find(uint64 hash)
 {
@@ -94,11 +96,21 @@ lease_find(uint64 hash)
 
 /* lease_find_live returns the key's entry if it is held under that fence, or NULL. The caller has the lock. */
 static QmLease *
-lease_find_live(uint64 hash, int64 fence, int64 now_us)
+lease_find_live(const QmKey *key, int64 fence, int64 now_us)
 {
-    QmLease *lease = lease_find(hash);
+    QmLease *lease = lease_find(key->hash);
 
-    return lease != NULL && lease->fence == fence && !lease->released && lease_is_live(lease, now_us) ? lease : NULL;
+    return lease != NULL && lease_has_key(lease, key) && lease->fence == fence && !lease->released &&
+                   lease_is_live(lease, now_us)
+               ? lease
+               : NULL;
+}
+
+/* lease_has_key says whether the lease is on this key, and not on another of the same hash. */
+static bool
+lease_has_key(const QmLease *lease, const QmKey *key)
+{
+    return lease->key_len == key->len && memcmp(lease->key, key->text, key->len) == 0;
 }
 
 /* lease_is_live says whether the lease still excludes others. */
@@ -130,13 +142,13 @@ qm_lease_until(const QmKey *key, QmHolder *holder)
     if (qm_lease_count() == 0)
         return 0;
 
-    now_us = qm_now_us();
     LWLockAcquire(lease_lock, LW_SHARED);
+    now_us = qm_now_us();
     lease = lease_find(key->hash);
     if (lease != NULL && lease_is_live(lease, now_us))
     {
         until_us = lease->deadline_us > now_us ? lease->deadline_us : now_us + PINNED_RECHECK_US;
-        *holder = (QmHolder){.found = true,
+        *holder = (QmHolder){.found = lease_has_key(lease, key),
                              .mode = QM_MODE_LEASE,
                              .fence = lease->fence,
                              .deadline_us = lease->deadline_us,
@@ -152,13 +164,15 @@ qm_lease_until(const QmKey *key, QmHolder *holder)
 int64
 qm_lease_renew_own(const QmKey *key, const QmOwner *owner, int64 ttl_us)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     int64 fence = 0;
     QmLease *lease;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
+    now_us = qm_now_us();
     lease = lease_find(key->hash);
-    if (lease != NULL && !lease->released && lease->deadline_us > now_us && lease_has_owner(lease, owner))
+    if (lease != NULL && lease_has_key(lease, key) && !lease->released && lease->deadline_us > now_us &&
+        lease_has_owner(lease, owner))
     {
         lease_move_deadline(lease, now_us + ttl_us);
         fence = lease->fence;
@@ -177,11 +191,12 @@ qm_lease_install(const QmKey *key, const QmOwner *owner, int64 fence, int64 ttl_
     QmLeaseId id = lease_id(key->hash);
     int label = qm_metric_label(key);
     TimestampTz granted_at = GetCurrentTimestamp();
-    int64 now_us = qm_now_us();
+    int64 now_us;
     QmLease *lease;
     bool found;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
+    now_us = qm_now_us();
     lease = lease_find(key->hash);
     if (lease != NULL)
     {
@@ -214,12 +229,13 @@ qm_lease_install(const QmKey *key, const QmOwner *owner, int64 fence, int64 ttl_
 bool
 qm_lease_held_by(const QmKey *key, const QmOwner *owner, int64 fence)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     const QmLease *lease;
     bool held;
 
     LWLockAcquire(lease_lock, LW_SHARED);
-    lease = lease_find_live(key->hash, fence, now_us);
+    now_us = qm_now_us();
+    lease = lease_find_live(key, fence, now_us);
     held = lease != NULL && lease_has_owner(lease, owner);
     LWLockRelease(lease_lock);
     return held;
@@ -229,12 +245,13 @@ qm_lease_held_by(const QmKey *key, const QmOwner *owner, int64 fence)
 bool
 qm_lease_renew(const QmKey *key, const QmOwner *owner, int64 fence, int64 ttl_us)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     QmLease *lease;
     bool held;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
-    lease = lease_find_live(key->hash, fence, now_us);
+    now_us = qm_now_us();
+    lease = lease_find_live(key, fence, now_us);
     held = lease != NULL && lease->deadline_us > now_us && lease_has_owner(lease, owner);
     if (held)
         lease_move_deadline(lease, now_us + ttl_us);
@@ -256,10 +273,11 @@ lease_move_deadline(QmLease *lease, int64 deadline_us)
 void
 qm_lease_release(uint64 hash, int64 fence)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     QmLease *lease;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
+    now_us = qm_now_us();
     lease = lease_find(hash);
     if (lease != NULL && lease->fence == fence)
     {
@@ -287,26 +305,28 @@ lease_remove(QmLease *lease, int64 now_us)
 
 /* qm_lease_is_held says whether the key is leased under this fence. */
 bool
-qm_lease_is_held(uint64 hash, int64 fence)
+qm_lease_is_held(const QmKey *key, int64 fence)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     bool held;
 
     LWLockAcquire(lease_lock, LW_SHARED);
-    held = lease_find_live(hash, fence, now_us) != NULL;
+    now_us = qm_now_us();
+    held = lease_find_live(key, fence, now_us) != NULL;
     LWLockRelease(lease_lock);
     return held;
 }
 
 /* qm_lease_pin keeps the lease from ending until qm_lease_unpin; false when it is no longer held. */
 bool
-qm_lease_pin(uint64 hash, int64 fence)
+qm_lease_pin(const QmKey *key, int64 fence)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     QmLease *lease;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
-    lease = lease_find_live(hash, fence, now_us);
+    now_us = qm_now_us();
+    lease = lease_find_live(key, fence, now_us);
     if (lease != NULL)
         lease->pins++;
     LWLockRelease(lease_lock);
@@ -317,11 +337,12 @@ qm_lease_pin(uint64 hash, int64 fence)
 void
 qm_lease_unpin(uint64 hash, int64 fence)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     QmLease *lease;
     bool over;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
+    now_us = qm_now_us();
     lease = lease_find(hash);
     Assert(lease != NULL && lease->fence == fence && lease->pins > 0);
     lease->pins--;
@@ -369,7 +390,7 @@ qm_lease_wait_end(void)
 int64
 qm_lease_sweep(void)
 {
-    int64 now_us = qm_now_us();
+    int64 now_us;
     int64 next_us = QM_NEVER_US;
     HASH_SEQ_STATUS scan;
     QmLease *lease;
@@ -378,6 +399,7 @@ qm_lease_sweep(void)
         return QM_NEVER_US;
 
     LWLockAcquire(lease_lock, LW_EXCLUSIVE);
+    now_us = qm_now_us();
     hash_seq_init(&scan, lease_table);
     while ((lease = hash_seq_search(&scan)) != NULL)
     {
@@ -425,12 +447,14 @@ qm_lease_copy(QmLease *copies, int room)
 void
 qm_lease_restore(const QmLease *lease)
 {
+    QmLeaseId id = {.database = lease->id.database, .hash = qm_key_hash(lease->key, lease->key_len)};
     bool found;
-    QmLease *entry = hash_search(lease_table, &lease->id, HASH_ENTER_NULL, &found);
+    QmLease *entry = hash_search(lease_table, &id, HASH_ENTER_NULL, &found);
 
     if (entry == NULL || found)
         return;
     *entry = *lease;
+    entry->id = id;
     entry->label = QM_LABEL_OTHER;
     entry->pins = 0;
     pg_atomic_fetch_add_u32(&lease_shared->count, 1);

@@ -48,8 +48,8 @@ extern bool qm_lease_install(const QmKey *key, const QmOwner *owner, int64 fence
 extern bool qm_lease_held_by(const QmKey *key, const QmOwner *owner, int64 fence);
 extern bool qm_lease_renew(const QmKey *key, const QmOwner *owner, int64 fence, int64 ttl_us);
 extern void qm_lease_release(uint64 hash, int64 fence);
-extern bool qm_lease_is_held(uint64 hash, int64 fence);
-extern bool qm_lease_pin(uint64 hash, int64 fence);
+extern bool qm_lease_is_held(const QmKey *key, int64 fence);
+extern bool qm_lease_pin(const QmKey *key, int64 fence);
 extern void qm_lease_unpin(uint64 hash, int64 fence);
 
 extern void qm_lease_wait_prepare(const QmKey *key);

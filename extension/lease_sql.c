@@ -7,6 +7,7 @@
 #include "argument.h"
 #include "clock.h"
 #include "guard.h"
+#include "lease_state.h"
 #include "lock.h"
 #include "rights.h"
 #include "shared.h"
@@ -83,6 +84,9 @@ qm_renew_lease(PG_FUNCTION_ARGS)
     fence = qm_arg_fence(fcinfo, 2);
     ttl_us = qm_arg_lease_ttl_us(fcinfo, 3);
     qm_rights_check(&key);
+    if (!qm_lease_held_by(&key, &owner, fence))
+        PG_RETURN_BOOL(false);
+    qm_lease_ensure_marked();
     PG_RETURN_BOOL(qm_lease_renew(&key, &owner, fence, ttl_us));
 }
 

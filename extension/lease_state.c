@@ -2,8 +2,8 @@
  * What leases leave behind on disk, and when they may be granted again.
  *
  * Leases live in memory and their holders trust them for up to max_ttl. So
- * after a crash that lost some, and after every promotion, restore or recovery
- * to a point in time, no lease is granted for as long: the grace. Two files tell:
+ * after a crash that lost some, and after every promotion or recovery to a point
+ * in time, no lease is granted for as long: the grace. Two files tell:
  *
  *   lease_mark   written by the launcher before the first lease of a start is
  *                granted, with the max_ttl in force. It outlives a crash.

@@ -16,19 +16,20 @@
 #include "conflict.h"
 #include "fence.h"
 #include "grant.h"
+#include "guard.h"
 #include "lease_state.h"
 #include "metric.h"
 #include "miscadmin.h"
 #include "rights.h"
 #include "settings.h"
 #include "shared.h"
+#include "utils/resowner.h"
 
 static int count_new(const QmLockRequest *request);
 static int try_keys(const QmLockRequest *request, QmHolder *holder);
 static bool try_key(const QmLockRequest *request, const QmKey *key, QmHolder *holder);
 static int64 finish(const QmLockRequest *request);
 static void skip(const QmLockRequest *request, const QmKey *key, const QmHolder *holder);
-static void release(const QmKey *key, bool session);
 
 /*
  * qm_lock_prepare settles what can fail and may read tables: whether locks work
@@ -57,7 +58,7 @@ qm_lock_acquire(const QmLockRequest *request)
 
     if (request->mode == QM_MODE_LEASE)
     {
-        fence = qm_lease_renew_own(&request->keys[0], request->owner, request->ttl_us);
+        fence = qm_lock_renew_own(request);
         if (fence != QM_NO_FENCE)
         {
             qm_metric_count(qm_metric_label(&request->keys[0]), QM_COUNT_ACQUIRED);
@@ -75,6 +76,27 @@ qm_lock_acquire(const QmLockRequest *request)
     else
         skip(request, &request->keys[busy], &holder);
     qm_hold_unreserve();
+    return fence;
+}
+
+/*
+ * qm_lock_renew_own renews the lease if it is the request's owner's, and
+ * returns its fence, otherwise QM_NO_FENCE. What the new TTL needs to be safe
+ * over a crash is made durable first; a release in this transaction is off.
+ */
+int64
+qm_lock_renew_own(const QmLockRequest *request)
+{
+    const QmKey *key = &request->keys[0];
+    int64 fence;
+
+    if (qm_lease_count() == 0)
+        return QM_NO_FENCE;
+    if (qm_lease_open_at() <= qm_now_us())
+        qm_lease_ensure_marked();
+    fence = qm_lease_renew_own(key, request->owner, request->ttl_us);
+    if (fence != QM_NO_FENCE)
+        qm_release_forget(key, fence);
     return fence;
 }
 
@@ -98,7 +120,7 @@ try_keys(const QmLockRequest *request, QmHolder *holder)
         if (try_key(request, &request->keys[i], holder))
             continue;
         for (int tried = 0; tried < i; tried++)
-            release(&request->keys[tried], request->mode == QM_MODE_SESSION);
+            (void) qm_advisory_unlock(&request->keys[tried], request->mode == QM_MODE_SESSION);
         return i;
     }
     return -1;
@@ -115,7 +137,6 @@ try_key(const QmLockRequest *request, const QmKey *key, QmHolder *holder)
     bool session = request->mode == QM_MODE_SESSION;
     int own = qm_hold_find(key);
     LockAcquireResult result;
-    LOCKTAG tag;
 
     if (own >= 0 && request->mode == QM_MODE_LEASE)
     {
@@ -123,8 +144,7 @@ try_key(const QmLockRequest *request, const QmKey *key, QmHolder *holder)
         return false;
     }
 
-    qm_key_tag(key->hash, &tag);
-    result = LockAcquire(&tag, ExclusiveLock, session, true);
+    result = qm_advisory_lock(key, session, true);
     if (own >= 0 && result != LOCKACQUIRE_ALREADY_HELD)
     {
         qm_hold_lost(own);
@@ -141,32 +161,66 @@ try_key(const QmLockRequest *request, const QmKey *key, QmHolder *holder)
     memset(holder, 0, sizeof(*holder));
     if (qm_lease_until(key, holder) != 0 || (request->mode == QM_MODE_LEASE && qm_lease_open_at() > qm_now_us()))
     {
-        release(key, session);
+        (void) qm_advisory_unlock(key, session);
         return false;
     }
     return true;
 }
 
-/* release gives back one advisory lock that was just taken. */
-static void
-release(const QmKey *key, bool session)
+/*
+ * qm_advisory_lock takes the key's lock in the server's lock manager. A
+ * transaction-level lock belongs to the current subtransaction, whichever
+ * portal asks for it: an outer cursor that is fetched from behind a savepoint
+ * would otherwise keep it over ROLLBACK TO, or lose older ones when it fails.
+ */
+LockAcquireResult
+qm_advisory_lock(const QmKey *key, bool session, bool dont_wait)
 {
+    ResourceOwner caller_owner = CurrentResourceOwner;
+    LockAcquireResult result;
     LOCKTAG tag;
 
     qm_key_tag(key->hash, &tag);
-    (void) LockRelease(&tag, ExclusiveLock, session);
+    CurrentResourceOwner = CurTransactionResourceOwner;
+    result = LockAcquire(&tag, ExclusiveLock, session, dont_wait);
+    CurrentResourceOwner = caller_owner;
+    return result;
+}
+
+/* qm_advisory_unlock gives back one lock that qm_advisory_lock took in the same subtransaction, or for the session. */
+bool
+qm_advisory_unlock(const QmKey *key, bool session)
+{
+    ResourceOwner caller_owner = CurrentResourceOwner;
+    LOCKTAG tag;
+    bool released;
+
+    qm_key_tag(key->hash, &tag);
+    CurrentResourceOwner = CurTransactionResourceOwner;
+    released = LockRelease(&tag, ExclusiveLock, session);
+    CurrentResourceOwner = caller_owner;
+    return released;
 }
 
 /* finish makes a grant of what the first pass has locked. */
 static int64
 finish(const QmLockRequest *request)
 {
-    int64 fence;
+    int64 volatile fence;
 
     if (request->mode != QM_MODE_LEASE)
         return qm_lock_publish(request);
-    fence = qm_lock_grant_lease(request);
-    release(&request->keys[0], false);
+    PG_TRY();
+    {
+        fence = qm_lock_grant_lease(request);
+    }
+    PG_CATCH();
+    {
+        qm_metric_count(qm_metric_label(&request->keys[0]), QM_COUNT_FAILED);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    (void) qm_advisory_unlock(&request->keys[0], false);
     return fence;
 }
 
@@ -215,14 +269,11 @@ qm_lock_grant_lease(const QmLockRequest *request)
     qm_lease_ensure_marked();
     fence = qm_fence_next();
     if (!qm_lease_install(key, request->owner, fence, request->ttl_us))
-    {
-        qm_metric_count(qm_metric_label(key), QM_COUNT_FAILED);
         ereport(ERROR,
                 (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
                  errmsg("server has %d quantmesh leases, the limit", qm_max_leases),
                  errdetail("The next key was \"%s\".", key->text),
                  errhint("Release leases that are no longer needed, or raise quantmesh.max_leases.")));
-    }
     qm_metric_count(qm_metric_label(key), QM_COUNT_ACQUIRED);
     return fence;
 }
@@ -255,7 +306,7 @@ qm_lock_release_session(const QmKey *key)
         return false;
     }
     qm_hold_session_release(slot);
-    return LockRelease(&tag, ExclusiveLock, true);
+    return qm_advisory_unlock(key, true);
 }
 
 /* qm_lock_extend moves the deadline of a key that this session holds, never to an earlier time; false when it does not hold it. */

@@ -32,8 +32,11 @@ extern bool qm_lock_extend(const QmKey *key, int64 ttl_us);
 extern bool qm_lock_holder(const QmKey *key, QmHolder *holder);
 
 /* Between lock.c and lock_wait.c. */
+extern LockAcquireResult qm_advisory_lock(const QmKey *key, bool session, bool dont_wait);
+extern bool qm_advisory_unlock(const QmKey *key, bool session);
 extern int64 qm_lock_wait(const QmLockRequest *request, const QmKey *busy, const QmHolder *first);
 extern int64 qm_lock_publish(const QmLockRequest *request);
+extern int64 qm_lock_renew_own(const QmLockRequest *request);
 extern int64 qm_lock_grant_lease(const QmLockRequest *request);
 
 #endif

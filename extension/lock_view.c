@@ -51,6 +51,7 @@ qm_lock_rows(PG_FUNCTION_ARGS)
     QmBackend *copy;
     QmLease *leases;
     WaitingBackend *waits;
+    int room;
     int nleases;
     int nwaits;
 
@@ -71,8 +72,9 @@ qm_lock_rows(PG_FUNCTION_ARGS)
         }
     }
 
-    leases = palloc(sizeof(QmLease) * (Size) (qm_lease_count() + 1));
-    nleases = qm_lease_copy(leases, qm_lease_count());
+    room = qm_lease_count();
+    leases = palloc_extended(sizeof(QmLease) * ((Size) room + 1), MCXT_ALLOC_HUGE);
+    nleases = qm_lease_copy(leases, room);
     for (int i = 0; i < nleases; i++)
     {
         if (leases[i].id.database == MyDatabaseId && (leases[i].pins > 0 || leases[i].deadline_us > qm_now_us()))
@@ -87,9 +89,9 @@ qm_lock_rows(PG_FUNCTION_ARGS)
 static WaitingBackend *
 read_waits(int *nwaits)
 {
-    QmBackend *copy = palloc(qm_hold_backend_size());
-    WaitingBackend *waits = palloc(sizeof(WaitingBackend) * (Size) (qm_hold_nbackends() + 1));
     int nbackends = qm_hold_nbackends();
+    QmBackend *copy = palloc(qm_hold_backend_size());
+    WaitingBackend *waits = palloc(sizeof(WaitingBackend) * ((Size) nbackends + 1));
 
     *nwaits = 0;
     for (int number = 0; number < nbackends; number++)

@@ -140,7 +140,6 @@ static void
 take_advisory_lock(Waiter *waiter, const QmKey *key)
 {
     int guc_level = NewGUCNestLevel();
-    LOCKTAG tag;
 
     waiter->timer_is_ours = false;
     if (waiter->deadline_us != QM_NEVER_US)
@@ -160,8 +159,7 @@ take_advisory_lock(Waiter *waiter, const QmKey *key)
             waiter->timer_is_ours = true;
         }
     }
-    qm_key_tag(key->hash, &tag);
-    (void) LockAcquire(&tag, ExclusiveLock, false, false);
+    (void) qm_advisory_lock(key, false, false);
     CHECK_FOR_INTERRUPTS();
     AtEOXact_GUC(false, guc_level);
 }
@@ -188,7 +186,7 @@ wait_for_lease(Waiter *waiter, const QmKey *key)
             break;
         }
         if (request->mode == QM_MODE_LEASE)
-            waiter->fence = qm_lease_renew_own(key, request->owner, request->ttl_us);
+            waiter->fence = qm_lock_renew_own(request);
         if (waiter->fence != QM_NO_FENCE)
         {
             free = true;
@@ -248,17 +246,15 @@ static bool
 convert(Waiter *waiter)
 {
     const QmLockRequest *request = waiter->request;
-    LOCKTAG tag;
 
     if (request->mode == QM_MODE_XACT)
         return true;
 
-    qm_key_tag(request->keys[0].hash, &tag);
     if (request->mode == QM_MODE_SESSION)
-        (void) LockAcquire(&tag, ExclusiveLock, true, true);
+        (void) qm_advisory_lock(&request->keys[0], true, true);
     else if (waiter->fence == QM_NO_FENCE)
         waiter->fence = qm_lock_grant_lease(request);
-    (void) LockRelease(&tag, ExclusiveLock, false);
+    (void) qm_advisory_unlock(&request->keys[0], false);
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "conflict.h"
 #include "fence.h"
 #include "hold.h"
+#include "key.h"
 #include "lease.h"
 #include "lease_state.h"
 #include "metric.h"
@@ -57,6 +58,7 @@ request(void)
         previous_request_hook();
 
     size = add_size(size, MAXALIGN(qm_alarm_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_key_shmem_size()));
     size = add_size(size, MAXALIGN(qm_fence_shmem_size()));
     size = add_size(size, MAXALIGN(qm_hold_shmem_size()));
     size = add_size(size, MAXALIGN(qm_metric_shmem_size()));
@@ -79,6 +81,7 @@ startup(void)
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     locks = GetNamedLWLockTranche(TRANCHE);
     qm_alarm_shmem_init();
+    qm_key_shmem_init();
     qm_fence_shmem_init();
     qm_hold_shmem_init();
     qm_metric_shmem_init(&locks[LWLOCK_LABELS].lock);
@@ -89,10 +92,7 @@ startup(void)
     ready = true;
 
     if (!IsUnderPostmaster)
-    {
-        qm_fence_load();
         qm_lease_state_load();
-    }
 }
 
 /* qm_require_preloaded errors with 55000 when the library was not loaded at server start. */

@@ -2,8 +2,9 @@
  * The transaction's end: calls what each subsystem does then, in order.
  *
  * The server still has all locks at COMMIT, ABORT and ABORT_SUB; it releases
- * them afterwards. So nothing here can meet the next holder of a key. Only
- * PRE_COMMIT and PRE_PREPARE may fail.
+ * them afterwards. So nothing that is done then can meet the next holder of a
+ * key. Only the check of session locks comes later. Nothing but PRE_COMMIT and
+ * PRE_PREPARE may fail.
  */
 #include "xact.h"
 
@@ -12,9 +13,11 @@
 #include "access/xact.h"
 #include "guard.h"
 #include "hold.h"
+#include "utils/resowner.h"
 
 static void at_xact_event(XactEvent event, void *arg);
 static void at_subxact_event(SubXactEvent event, SubTransactionId sub, SubTransactionId parent, void *arg);
+static void at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *arg);
 static void refuse_prepare(void);
 
 /* qm_xact_register asks to be called, once per process. */
@@ -23,6 +26,7 @@ qm_xact_register(void)
 {
     RegisterXactCallback(at_xact_event, NULL);
     RegisterSubXactCallback(at_subxact_event, NULL);
+    RegisterResourceReleaseCallback(at_resource_release, NULL);
 }
 
 /* at_xact_event acts on the end of a transaction; parallel workers have no locks of ours. */
@@ -52,6 +56,14 @@ at_xact_event(XactEvent event, void *arg)
         case XACT_EVENT_PARALLEL_ABORT:
             break;
     }
+}
+
+/* at_resource_release acts after the transaction's own locks are gone; what is still locked then is the session's. */
+static void
+at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *arg)
+{
+    if (phase == RESOURCE_RELEASE_AFTER_LOCKS && is_top_level)
+        qm_hold_check_sessions();
 }
 
 /* refuse_prepare errors with 0A000: a prepared transaction would keep its locks without a holder, a TTL or a guard. */

@@ -119,7 +119,8 @@ press(const QmBackend *copy, const QmHold *seen, QmHold *hold, int64 now_us)
 
     if (hold->signalled_fence != seen->fence)
     {
-        note(copy, seen, hold, "it is ended");
+        if (seen->deadline_us <= now_us)
+            note(copy, seen, hold, "it is ended");
         hold->signalled_fence = seen->fence;
     }
     else if (now_us - hold->signalled_us < STUCK_AFTER_US)

@@ -35,7 +35,7 @@ my %needs_preload = (
 	reset_metrics      => "SELECT quantmesh.reset_metrics()",
 	prometheus         => "SELECT quantmesh.prometheus()",
 );
-my @works_everywhere = qw(order_key rights_changed version);
+my @works_everywhere = qw(order_key order_transition_rows rights_changed version);
 
 my $hint = qr/HINT:.*shared_preload_libraries.*restart/s;
 my $node = qm_node('plain', preload => 0, extension => 0);

@@ -140,10 +140,10 @@ sub qm_restart_killed
 	$node->kill9;
 	ok(qm_wait_gone($postmaster, split / /, $server), 'every process of a killed postmaster ends by itself');
 
-	# The lock file stands in the way for as long as nobody collects the dead process; some containers never do.
+	# The lock files stand in the way for as long as nobody collects the dead process; some containers never do.
 	my $until = time + 5;
 	sleep 0.01 while kill(0, $postmaster) && time < $until;
-	unlink $lock_file if kill 0, $postmaster;
+	unlink $lock_file, $node->host . '/.s.PGSQL.' . $node->port . '.lock' if kill 0, $postmaster;
 	$node->start;
 	return;
 }
