@@ -18,10 +18,9 @@
 #include "storage/latch.h"
 #include "state_file.h"
 #include "storage/shmem.h"
-#include "utils/timestamp.h"
 
 #define NO_PROC PG_UINT32_MAX
-#define PATIENCE_MS 5000
+#define PATIENCE_US (5 * QM_US_PER_S)
 #define RECHECK_MS 100
 
 typedef struct Alarm
@@ -83,13 +82,13 @@ void
 qm_alarm_wait(ConditionVariable *done_queue, QmDone done, const char *what)
 {
     static uint32 wait_event = 0;
-    TimestampTz start = GetCurrentTimestamp();
+    int64 deadline_us = qm_now_us() + PATIENCE_US;
     int pid;
 
     if (wait_event == 0)
         wait_event = qm_wait_event_new("QuantmeshLauncherReply");
     ConditionVariablePrepareToSleep(done_queue);
-    while (!done() && !TimestampDifferenceExceeds(start, GetCurrentTimestamp(), PATIENCE_MS))
+    while (!done() && qm_now_us() < deadline_us)
     {
         qm_alarm_ring();
         ConditionVariableTimedSleep(done_queue, RECHECK_MS, wait_event);

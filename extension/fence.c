@@ -121,8 +121,9 @@ has_room(void)
         ereport(ERROR,
                 (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                  errmsg("fence counter is exhausted"),
-                 errhint("Run quantmesh.raise_fence() in every database, stop the server, and remove the file \"%s\" "
-                         "from its data directory.",
+                 errhint("Stop the server and remove the file \"%s\" from its data directory: a new counter begins in "
+                         "a "
+                         "higher generation.",
                          QM_STATE_FENCE)));
     return next + (uint64) MaxBackends < qm_fence_limit();
 }

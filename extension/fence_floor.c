@@ -68,6 +68,7 @@ static Oid floor_relid = InvalidOid;
 static int timeline_lift(void);
 static Relation open_floor(void);
 static FloorRows read_floor(Relation relation);
+static const char *reason_of(const FloorRows *rows, int generation);
 static int next_generation(const FloorRows *rows);
 static void record_generation(Relation relation, int generation, const char *reason);
 static void write_by_worker(const QmFloorRecord *record);
@@ -98,9 +99,7 @@ qm_generation(void)
         rows = read_floor(relation);
         generation = next_generation(&rows);
         if (rows.generation_ours < generation)
-            record_generation(relation,
-                              generation,
-                              rows.ours ? "new timeline" : (rows.any ? "restored, upgraded or promoted" : "first use"));
+            record_generation(relation, generation, reason_of(&rows, generation));
         UnlockRelation(relation, RECORDER_LOCK);
     }
     floor_relid = RelationGetRelid(relation);
@@ -108,6 +107,17 @@ qm_generation(void)
     qm_fence_raise_generation(generation);
     known_generation = generation;
     return generation;
+}
+
+/* reason_of says why a generation is new in this database. */
+static const char *
+reason_of(const FloorRows *rows, int generation)
+{
+    if (!rows->any)
+        return "first use";
+    if (generation > rows->floor + timeline_lift())
+        return "the server is further";
+    return rows->ours ? "new timeline" : "restored, upgraded or promoted";
 }
 
 /* next_generation returns the generation that fences must have now. 54000 when it does not fit into 15 bits. */
@@ -148,7 +158,7 @@ open_floor(void)
     return table_open(relid, AccessShareLock);
 }
 
-/* forget_generation makes the next lock read the table again after raise_fence, DROP EXTENSION or a rollback. */
+/* forget_generation makes the next lock read the table again, after DROP EXTENSION or the rollback of CREATE EXTENSION. */
 static void
 forget_generation(Datum arg, Oid relid)
 {

@@ -9,8 +9,8 @@
  * backend stopped in mid-write must not stop the launcher. A full entry
  * refuses the lock, since an unseen lock would have no TTL.
  *
- * The one thing that others write is a hold's `word`: the launcher and
- * force_unlock turn held into overrun, the owner turns held into committing,
+ * What others write is a hold's `word`, beside the launcher's own notes in
+ * *_fence and signalled_us: the launcher and force_unlock turn held into overrun, the owner turns held into committing,
  * both by compare-and-swap, so exactly one of them wins. Every change of state
  * or deadline makes a new word: a decision on an outdated reading fails.
  *
@@ -228,6 +228,8 @@ qm_hold_open(const QmKey *key, QmLockMode mode, int64 fence, int64 ttl_us, int64
     int slot = free_slot();
     QmHold *hold = &mine->holds[slot];
     uint64 word = pg_atomic_read_u64(&hold->word);
+    int label = qm_metric_label(key);
+    TimestampTz granted_at = GetCurrentTimestamp();
 
     Assert(mode != QM_MODE_LEASE);
     Assert(nreserved > (uint32) nopen);
@@ -239,8 +241,8 @@ qm_hold_open(const QmKey *key, QmLockMode mode, int64 fence, int64 ttl_us, int64
     hold->fence = fence;
     hold->granted_us = now_us;
     hold->deadline_us = ttl_us == 0 ? QM_NEVER_US : now_us + ttl_us;
-    hold->granted_at = GetCurrentTimestamp();
-    hold->label = qm_metric_label(key);
+    hold->granted_at = granted_at;
+    hold->label = label;
     hold->session = mode == QM_MODE_SESSION;
     hold->key_len = key->len;
     memcpy(hold->key, key->text, key->len);

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include "alarm.h"
 #include "miscadmin.h"
 #include "settings.h"
 
@@ -99,8 +100,9 @@ qm_hold_overrun(QmHold *hold, uint64 word)
 }
 
 /*
- * qm_hold_end tells the backend of a holder that was just found to end. False
- * when it is committing, is already told, or no longer holds the key.
+ * qm_hold_end tells the backend of a holder that was just found to end; the
+ * launcher watches that it does. False when it is committing, is already told,
+ * or no longer holds the key.
  */
 bool
 qm_hold_end(const QmKey *key, const QmHolder *holder)
@@ -119,7 +121,10 @@ qm_hold_end(const QmKey *key, const QmHolder *holder)
 
             pg_read_barrier();
             if (hold->hash == key->hash && hold->fence == holder->fence && qm_hold_overrun(hold, word))
+            {
+                qm_alarm_ring();
                 return kill(holder->pid, SIGTERM) == 0;
+            }
         }
     }
     return false;

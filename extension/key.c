@@ -1,31 +1,26 @@
 /*
  * Lock keys inside the server. The text is the identity; the lock manager knows
  * the key by a 64-bit hash of all of it, in a class of tags of our own, within
- * one database. Two texts of one hash only exclude each other needlessly. So
- * that nobody can make such a pair to block somebody else's key, the hash
- * depends on a secret that each start of the server draws: it is written once,
- * before anybody reads it.
+ * one database. Two texts of one hash would only exclude each other. So that
+ * nobody can make such a pair to block somebody else's key, the hash depends on
+ * a secret that each start of the server draws: it is written once, before
+ * anybody reads it.
  */
 #include "key.h"
 
 #include "clock.h"
-#include "common/hashfn.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "siphash.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
 PG_FUNCTION_INFO_V1(qm_order_key);
 
-typedef struct KeyShared
-{
-    uint64 seed;
-} KeyShared;
-
-static KeyShared *key_shared = NULL;
+static QmSipSecret *key_secret = NULL;
 
 static void check_key_part(const text *part, const char *name);
 static char *level_of_width(Numeric price, Numeric width);
@@ -36,7 +31,7 @@ static bool numeric_is_positive(Numeric value);
 Size
 qm_key_shmem_size(void)
 {
-    return sizeof(KeyShared);
+    return sizeof(QmSipSecret);
 }
 
 /* qm_key_shmem_init draws or finds the secret. */
@@ -45,8 +40,8 @@ qm_key_shmem_init(void)
 {
     bool found;
 
-    key_shared = ShmemInitStruct("quantmesh keys", sizeof(KeyShared), &found);
-    if (!found && !pg_strong_random(&key_shared->seed, sizeof(key_shared->seed)))
+    key_secret = ShmemInitStruct("quantmesh key secret", sizeof(QmSipSecret), &found);
+    if (!found && !pg_strong_random(key_secret, sizeof(QmSipSecret)))
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not draw a random number for lock keys")));
 }
 
@@ -54,7 +49,7 @@ qm_key_shmem_init(void)
 uint64
 qm_key_hash(const char *text, size_t len)
 {
-    return hash_bytes_extended((const unsigned char *) text, (int) len, key_shared->seed);
+    return qm_siphash(key_secret, text, len);
 }
 
 /* qm_key_from_text checks the text and fills in the key; 22023 unless it has 1 to 512 bytes. */

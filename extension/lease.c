@@ -405,7 +405,7 @@ qm_lease_sweep(void)
     {
         if (!lease_is_live(lease, now_us))
             lease_remove(lease, now_us);
-        else if (lease->pins == 0)
+        else if (lease->deadline_us > now_us)
             next_us = Min(next_us, lease->deadline_us);
     }
     LWLockRelease(lease_lock);

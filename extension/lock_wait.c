@@ -40,7 +40,8 @@ static void take_advisory_lock(Waiter *waiter, const QmKey *key);
 static bool wait_for_lease(Waiter *waiter, const QmKey *key);
 static int64 end_of_block(const Waiter *waiter, const QmKey *key, QmWaitFor *waits_for);
 static int64 end_of_patience(const Waiter *waiter, int64 now_us);
-static bool convert(Waiter *waiter);
+static void grant_lease(Waiter *waiter);
+static void convert_to_session(const QmKey *key);
 static void record(const Waiter *waiter, QmConflictOutcome outcome);
 
 /* qm_lock_wait waits for all keys of the request and returns the fence, or QM_NO_FENCE after its timeout. */
@@ -62,6 +63,8 @@ qm_lock_wait(const QmLockRequest *request, const QmKey *busy, const QmHolder *fi
         return QM_NO_FENCE;
     }
     record(&waiter, QM_CONFLICT_GRANTED);
+    if (request->mode == QM_MODE_SESSION)
+        convert_to_session(&request->keys[0]);
     return request->mode == QM_MODE_LEASE ? waiter.fence : qm_lock_publish(request);
 }
 
@@ -80,7 +83,9 @@ wait_in_subtransaction(Waiter *waiter)
     MemoryContextSwitchTo(caller_context);
     PG_TRY();
     {
-        granted = take_keys(waiter) && convert(waiter);
+        granted = take_keys(waiter);
+        if (granted && waiter->request->mode == QM_MODE_LEASE)
+            grant_lease(waiter);
         qm_wait_clear();
         if (granted)
             ReleaseCurrentSubTransaction();
@@ -238,24 +243,25 @@ end_of_patience(const Waiter *waiter, int64 now_us)
     return Min(server_us, waiter->deadline_us);
 }
 
-/*
- * convert turns the transaction-level lock, which ends the wait, into what was
- * asked for. The session lock is had at once, for this session has the key.
- */
-static bool
-convert(Waiter *waiter)
+/* grant_lease ends a wait for a lease: it grants it, unless it was only renewed, and gives the advisory lock back. */
+static void
+grant_lease(Waiter *waiter)
 {
     const QmLockRequest *request = waiter->request;
 
-    if (request->mode == QM_MODE_XACT)
-        return true;
-
-    if (request->mode == QM_MODE_SESSION)
-        (void) qm_advisory_lock(&request->keys[0], true, true);
-    else if (waiter->fence == QM_NO_FENCE)
+    if (waiter->fence == QM_NO_FENCE)
         waiter->fence = qm_lock_grant_lease(request);
+    else
+        qm_metric_count(qm_metric_label(&request->keys[0]), QM_COUNT_ACQUIRED);
     (void) qm_advisory_unlock(&request->keys[0], false);
-    return true;
+}
+
+/* convert_to_session turns the transaction-level lock that ended the wait into a session lock, which is had at once. */
+static void
+convert_to_session(const QmKey *key)
+{
+    (void) qm_advisory_lock(key, true, true);
+    (void) qm_advisory_unlock(key, false);
 }
 
 /* record counts how the wait ended. */

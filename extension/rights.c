@@ -40,12 +40,14 @@ typedef struct Allowed
 
 static Allowed allowed_cache[ALLOWED_CACHE_SIZE];
 static Oid right_relid = InvalidOid;
+static uint64 changes = 0; /* how often something was forgotten */
 
 static bool account_is_allowed(Oid user, const char *account, size_t len);
 static bool text_is(const text *value, const char *data, size_t len);
 static void register_callbacks(void);
 static void forget_relation(Datum arg, Oid relid);
 static void forget_members(Datum arg, int cache, uint32 hash);
+static void forget_all(void);
 static Relation open_rights(LOCKMODE mode);
 
 /* qm_rights_check errors with 42501 when the current user may not lock keys of the key's account. */
@@ -55,6 +57,7 @@ qm_rights_check(const QmKey *key)
     const char *account = key->text + key->parts.account_at;
     size_t len = key->parts.account_len;
     Oid user = GetUserId();
+    uint64 changes_before;
     Allowed *cached;
 
     if (len == 0 || superuser())
@@ -66,12 +69,15 @@ qm_rights_check(const QmKey *key)
         return;
 
     register_callbacks();
+    changes_before = changes;
     if (!account_is_allowed(user, account, len))
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("permission denied for account \"%.*s\"", (int) len, account),
                  errdetail("Role \"%s\" may not lock key \"%s\".", GetUserNameFromId(user, false), key->text),
                  errhint("The extension's owner can run SELECT quantmesh.grant_trader(role, account).")));
+    if (changes != changes_before)
+        return;
     cached->user = user;
     cached->account_len = (uint16) len;
     memcpy(cached->account, account, len);
@@ -149,14 +155,22 @@ static void
 forget_relation(Datum arg, Oid relid)
 {
     if (relid == InvalidOid || relid == right_relid)
-        memset(allowed_cache, 0, sizeof(allowed_cache));
+        forget_all();
 }
 
 /* forget_members forgets everything after a role or a membership has changed. */
 static void
 forget_members(Datum arg, int cache, uint32 hash)
 {
+    forget_all();
+}
+
+/* forget_all empties the cache, also of what a check that is under way is about to put in. */
+static void
+forget_all(void)
+{
     memset(allowed_cache, 0, sizeof(allowed_cache));
+    changes++;
 }
 
 /* qm_rights_changed makes every backend read the table again, once this transaction has committed. */

@@ -77,7 +77,7 @@ define_sizes(void)
                             NULL);
     DefineCustomIntVariable("quantmesh.max_locks_per_backend",
                             "How many keys one backend can hold in transaction and session locks together.",
-                            "Each takes about 600 bytes of shared memory per allowed connection.",
+                            "Each takes about 650 bytes of shared memory per possible backend.",
                             &qm_max_locks_per_backend,
                             QM_LOCKS_PER_BACKEND_DEFAULT,
                             QM_LOCKS_PER_BACKEND_MIN,

@@ -42,7 +42,7 @@ CREATE TABLE quantmesh.force_unlock_log (
     reason          text NOT NULL,
     freed           boolean NOT NULL
 );
-COMMENT ON TABLE quantmesh.force_unlock_log IS 'Every lock that force_unlock took from its holder, with who did it and why.';
+COMMENT ON TABLE quantmesh.force_unlock_log IS 'Locks that force_unlock took from their holders, with who did it and why. ROLLBACK of the caller removes the row, not the deed: the server log has all.';
 COMMENT ON COLUMN quantmesh.force_unlock_log.at IS 'When.';
 COMMENT ON COLUMN quantmesh.force_unlock_log.key IS 'The lock key.';
 COMMENT ON COLUMN quantmesh.force_unlock_log.mode IS 'transaction, session or lease.';

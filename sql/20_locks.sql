@@ -68,7 +68,7 @@ CREATE FUNCTION quantmesh.force_unlock(key text, reason text) RETURNS boolean
     LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'qm_force_unlock';
 COMMENT ON FUNCTION quantmesh.force_unlock(text, text) IS
-    'Takes key from its holder: ends the backend, or the lease. Returns true once it is free, false when nobody held it or the holder is committing. Logged, and recorded in force_unlock_log. Operators only.';
+    'Takes key from its holder: ends the backend, or the lease. Returns true once it is free, false when nobody held it or the holder is committing. The server log has it at once; the row of force_unlock_log commits with the caller''s transaction. Operators only.';
 
 CREATE FUNCTION quantmesh.raise_fence(reason text) RETURNS integer
     LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -112,7 +112,7 @@ CREATE VIEW quantmesh.lock_engine AS SELECT * FROM quantmesh.engine_row();
 COMMENT ON VIEW quantmesh.lock_engine IS 'State of the lock engine of this server: launcher, fences, grace, and how full its tables are.';
 COMMENT ON COLUMN quantmesh.lock_engine.library_version IS 'Version of the loaded library.';
 COMMENT ON COLUMN quantmesh.lock_engine.launcher_pid IS 'The launcher; NULL while it is not running.';
-COMMENT ON COLUMN quantmesh.lock_engine.fence_generation IS 'Generation of this database''s fences: their upper 15 bits. NULL before the first lock.';
+COMMENT ON COLUMN quantmesh.lock_engine.fence_generation IS 'Generation of the latest fences: their upper 15 bits. NULL on a server that has granted none.';
 COMMENT ON COLUMN quantmesh.lock_engine.fence_counter IS 'The next number of the fence counter: the lower 48 bits.';
 COMMENT ON COLUMN quantmesh.lock_engine.fence_counter_durable IS 'Numbers below this are durable; a crash continues from here.';
 COMMENT ON COLUMN quantmesh.lock_engine.lease_grace_left IS 'For how long no lease is granted yet after a crash or promotion; NULL when leases are open.';

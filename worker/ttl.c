@@ -21,7 +21,9 @@
 
 static int64 enforce_backend(int number, QmBackend *copy, int64 now_us);
 static int64 enforce_hold(const QmBackend *copy, const QmHold *seen, QmHold *hold, int64 now_us);
-static void note(const QmBackend *copy, const QmHold *seen, QmHold *hold, const char *consequence);
+static void note(const QmBackend *copy, const QmHold *seen, QmHold *hold, const char *why);
+static bool count_overrun(const QmHold *seen, QmHold *hold);
+static int pid_of(const QmBackend *copy);
 static int64 press(const QmBackend *copy, const QmHold *seen, QmHold *hold, int64 now_us);
 
 /* qm_ttl_enforce ends what has overrun, and returns when to look again. */
@@ -90,38 +92,61 @@ enforce_hold(const QmBackend *copy, const QmHold *seen, QmHold *hold, int64 now_
     return press(copy, seen, hold, now_us);
 }
 
-/* note counts and logs an overrun, once per grant. */
+/* note counts and logs an overrun that has no consequence, once per grant. */
 static void
-note(const QmBackend *copy, const QmHold *seen, QmHold *hold, const char *consequence)
+note(const QmBackend *copy, const QmHold *seen, QmHold *hold, const char *why)
 {
-    if (hold->noted_fence == seen->fence)
+    if (!count_overrun(seen, hold))
         return;
-    hold->noted_fence = seen->fence;
-    qm_metric_count(seen->label, QM_COUNT_OVERRUN);
     ereport(LOG,
             (errmsg("backend with PID %d holds lock \"%.*s\" beyond its TTL: %s",
-                    (int) pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &copy->pid)),
+                    pid_of(copy),
                     seen->key_len,
                     seen->key,
-                    consequence),
+                    why),
              errdetail("Its fence is " INT64_FORMAT ".", seen->fence)));
+}
+
+/* count_overrun counts an overrun; false when this grant's has been. */
+static bool
+count_overrun(const QmHold *seen, QmHold *hold)
+{
+    if (hold->noted_fence == seen->fence)
+        return false;
+    hold->noted_fence = seen->fence;
+    qm_metric_count(seen->label, QM_COUNT_OVERRUN);
+    return true;
+}
+
+/* pid_of returns the process ID of a backend's copied entry. */
+static int
+pid_of(const QmBackend *copy)
+{
+    return (int) pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &copy->pid));
 }
 
 /*
  * press tells the backend of an overrun hold to end, and again every second
  * until it has. One that has not by then cannot be interrupted: that is said
- * and counted once.
+ * and counted once. A hold that force_unlock took away comes here, too, having
+ * been told once; its TTL may be well.
  */
 static int64
 press(const QmBackend *copy, const QmHold *seen, QmHold *hold, int64 now_us)
 {
-    int pid = (int) pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &copy->pid));
-
     if (hold->signalled_fence != seen->fence)
     {
-        if (seen->deadline_us <= now_us)
-            note(copy, seen, hold, "it is ended");
         hold->signalled_fence = seen->fence;
+        if (seen->deadline_us <= now_us)
+        {
+            (void) count_overrun(seen, hold);
+            ereport(LOG,
+                    (errmsg("backend with PID %d holds lock \"%.*s\" beyond its TTL: it is ended",
+                            pid_of(copy),
+                            seen->key_len,
+                            seen->key),
+                     errdetail("Its fence is " INT64_FORMAT ".", seen->fence)));
+        }
     }
     else if (now_us - hold->signalled_us < STUCK_AFTER_US)
         return hold->signalled_us + STUCK_AFTER_US;
@@ -130,10 +155,13 @@ press(const QmBackend *copy, const QmHold *seen, QmHold *hold, int64 now_us)
         hold->stuck_fence = seen->fence;
         qm_hold_count_stuck();
         ereport(WARNING,
-                (errmsg("backend with PID %d does not end: lock \"%.*s\" is stuck", pid, seen->key_len, seen->key),
+                (errmsg("backend with PID %d does not end: lock \"%.*s\" is stuck",
+                        pid_of(copy),
+                        seen->key_len,
+                        seen->key),
                  errhint("The backend cannot be interrupted, or is stopped. The lock is free only when it is gone.")));
     }
     hold->signalled_us = now_us;
-    kill(pid, SIGTERM);
+    kill(pid_of(copy), SIGTERM);
     return now_us + STUCK_AFTER_US;
 }
