@@ -427,6 +427,16 @@ qm_hold_any(void)
     return nopen > 0;
 }
 
+/* server_has says whether the server's lock manager, too, has this session holding the key. */
+static bool
+server_has(const QmHold *hold)
+{
+    LOCKTAG tag;
+
+    qm_key_tag(hold->hash, &tag);
+    return qm_lock_held_by_me(&tag, ExclusiveLock);
+}
+
 /*
  * qm_hold_pre_commit decides that this transaction commits before its locks
  * can be taken away, or fails it when one already has been. QM001.
@@ -441,6 +451,7 @@ qm_hold_pre_commit(void)
 
         if (qm_hold_state(word) == QM_HOLD_FREE)
             continue;
+        Assert(local_holds[slot].xact_count == 0 || server_has(hold));
         if (qm_hold_state(word) != QM_HOLD_HELD ||
             !pg_atomic_compare_exchange_u64(&hold->word, &word, qm_hold_next_word(word, QM_HOLD_COMMITTING)))
             ereport(ERROR,
@@ -505,12 +516,8 @@ qm_hold_check_sessions(void)
 {
     for (int slot = 0; nopen > 0 && slot < (int) mine->nslots; slot++)
     {
-        LOCKTAG tag;
-
-        if (qm_hold_state(pg_atomic_read_u64(&mine->holds[slot].word)) == QM_HOLD_FREE)
-            continue;
-        qm_key_tag(mine->holds[slot].hash, &tag);
-        if (!qm_lock_held_by_me(&tag, ExclusiveLock))
+        if (qm_hold_state(pg_atomic_read_u64(&mine->holds[slot].word)) != QM_HOLD_FREE &&
+            !server_has(&mine->holds[slot]))
             hold_close(slot);
     }
     if (mine != NULL)
