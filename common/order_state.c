@@ -14,8 +14,6 @@
  */
 #include "order_state.h"
 
-#include <string.h>
-
 #define MOVES(state)                      \
     {                                     \
         QM_ORDER_##state, QM_EFFECT_MOVES \
@@ -234,19 +232,4 @@ const char *
 qm_order_effect_name(QmOrderEffect effect)
 {
     return effect_names[effect];
-}
-
-/* qm_order_state_parse finds the state of that name; false when there is none. */
-bool
-qm_order_state_parse(const char *name, size_t len, QmOrderState *state)
-{
-    for (int i = 0; i < QM_ORDER_STATES; i++)
-    {
-        if (strlen(states[i].name) == len && memcmp(states[i].name, name, len) == 0)
-        {
-            *state = (QmOrderState) i;
-            return true;
-        }
-    }
-    return false;
 }

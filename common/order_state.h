@@ -6,7 +6,6 @@
 #define QM_ORDER_STATE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 typedef enum QmOrderState
 {
@@ -66,6 +65,5 @@ extern int qm_order_rank(QmOrderState state);
 extern const char *qm_order_state_name(QmOrderState state);
 extern const char *qm_order_event_name(QmOrderEvent event);
 extern const char *qm_order_effect_name(QmOrderEffect effect);
-extern bool qm_order_state_parse(const char *name, size_t len, QmOrderState *state);
 
 #endif

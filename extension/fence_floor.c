@@ -31,7 +31,6 @@
 #include "clock.h"
 #include "commands/dbcommands.h"
 #include "compat.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"

@@ -39,7 +39,7 @@ static bool take_keys(Waiter *waiter);
 static void take_advisory_lock(Waiter *waiter, const QmKey *key);
 static bool wait_for_lease(Waiter *waiter, const QmKey *key);
 static int64 end_of_block(const Waiter *waiter, const QmKey *key, QmWaitFor *waits_for);
-static int64 end_of_patience(const Waiter *waiter, int64 now_us);
+static int64 end_of_patience(const Waiter *waiter, const QmKey *key, int64 now_us);
 static void grant_lease(Waiter *waiter);
 static void convert_to_session(const QmKey *key);
 static void record(const Waiter *waiter, QmConflictOutcome outcome);
@@ -197,7 +197,7 @@ wait_for_lease(Waiter *waiter, const QmKey *key)
             free = true;
             break;
         }
-        patience_us = end_of_patience(waiter, now_us);
+        patience_us = end_of_patience(waiter, key, now_us);
         if (now_us >= waiter->deadline_us)
             break;
         qm_wait_publish(key, request->mode, waits_for, waiter->started_us);
@@ -228,7 +228,7 @@ end_of_block(const Waiter *waiter, const QmKey *key, QmWaitFor *waits_for)
  * user's lock_timeout. 55P03 when the latter has passed, 22004 without either.
  */
 static int64
-end_of_patience(const Waiter *waiter, int64 now_us)
+end_of_patience(const Waiter *waiter, const QmKey *key, int64 now_us)
 {
     int64 server_us = LockTimeout > 0 ? waiter->started_us + LockTimeout * QM_US_PER_MS : QM_NEVER_US;
 
@@ -237,7 +237,7 @@ end_of_patience(const Waiter *waiter, int64 now_us)
     if (server_us == QM_NEVER_US && waiter->deadline_us == QM_NEVER_US)
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                 errmsg("timeout must not be null while key \"%s\" is leased", waiter->busy->text),
+                 errmsg("timeout must not be null while key \"%s\" is leased", key->text),
                  errdetail("A wait for a lease is outside deadlock detection."),
                  errhint("Give a timeout, or set lock_timeout.")));
     return Min(server_us, waiter->deadline_us);

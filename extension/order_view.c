@@ -10,7 +10,7 @@
 
 PG_FUNCTION_INFO_V1(qm_order_transition_rows);
 
-#define TRANSITION_COLUMNS 6
+#define TRANSITION_COLUMNS 8
 
 /* qm_order_transition_rows is quantmesh.order_transition_rows: a row for every state and event. */
 Datum
@@ -31,6 +31,8 @@ qm_order_transition_rows(PG_FUNCTION_ARGS)
                 CStringGetTextDatum(qm_order_effect_name(transition.effect)),
                 BoolGetDatum(qm_order_is_live((QmOrderState) from)),
                 BoolGetDatum(qm_order_is_live(transition.to)),
+                Int32GetDatum(qm_order_rank((QmOrderState) from)),
+                Int32GetDatum(qm_order_rank(transition.to)),
             };
             bool nulls[TRANSITION_COLUMNS] = {0};
 

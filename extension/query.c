@@ -1,6 +1,6 @@
 /*
  * SQL run from C: constant text with $n, schema-qualified, under a pinned
- * search_path. Nothing else in the extension calls SPI.
+ * search_path. Nothing else in the extension runs SQL.
  */
 #include "query.h"
 

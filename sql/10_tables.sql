@@ -10,7 +10,7 @@ CREATE TABLE quantmesh.fence_floor (
 COMMENT ON TABLE quantmesh.fence_floor IS
     'Fence generations used in this database. Append-only and dumped, so that a restored or upgraded server starts above every generation in it.';
 COMMENT ON COLUMN quantmesh.fence_floor.counter_id IS 'The fence counter that used the generation; a new data directory has a new one.';
-COMMENT ON COLUMN quantmesh.fence_floor.floor IS 'What that counter adds to its timeline to get its generation.';
+COMMENT ON COLUMN quantmesh.fence_floor.floor IS 'What that counter adds to eight times its timeline to get its generation.';
 COMMENT ON COLUMN quantmesh.fence_floor.generation IS 'The generation: the upper 15 bits of its fences.';
 COMMENT ON COLUMN quantmesh.fence_floor.recorded_at IS 'When the generation was recorded.';
 COMMENT ON COLUMN quantmesh.fence_floor.reason IS 'Why: first use, promotion, restore, or what the operator gave to raise_fence.';

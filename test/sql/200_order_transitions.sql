@@ -1,5 +1,5 @@
 -- The view order_transitions shows the whole table of order states, and what design and documentation promise of it.
-SELECT plan(11);
+SELECT plan(12);
 
 SELECT is(count(*), 12 * 13::bigint, 'a row for every state and event') FROM quantmesh.order_transitions;
 SELECT is(count(*), count(DISTINCT (from_state, event)), '... each once') FROM quantmesh.order_transitions;
@@ -20,6 +20,8 @@ SELECT is_empty($$SELECT * FROM quantmesh.order_transitions WHERE from_state IN 
     'an end that the exchange gave is final');
 SELECT set_eq($$SELECT DISTINCT from_state FROM quantmesh.order_transitions WHERE effect = 'flagged'$$,
     ARRAY['intent', 'rejected', 'aborted', 'never_accepted'], 'an order that we had given up and that turns up is flagged');
+SELECT set_eq($$SELECT DISTINCT from_state FROM quantmesh.order_transitions WHERE to_rank < from_rank$$,
+    ARRAY['submitted', 'lost', 'rejected', 'aborted', 'never_accepted'], 'ranks fall only where nothing was processed or a conclusion is overturned');
 SELECT is_empty($$SELECT * FROM quantmesh.order_transitions WHERE effect = 'recorded' AND to_state <> from_state$$, 'a contradiction changes nothing');
 
 SELECT * FROM finish();

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <string.h>
 
 #include "order_state.h"
 
@@ -165,22 +164,17 @@ test_any_order(void **state)
     }
 }
 
-/* test_names sees that every state has a name of its own that is found again. */
+/* test_names sees that every state and event has a name of its own. */
 static void
 test_names(void **state)
 {
     (void) state;
     for (int i = 0; i < QM_ORDER_STATES; i++)
-    {
-        const char *name = qm_order_state_name((QmOrderState) i);
-        QmOrderState parsed;
-
-        assert_true(qm_order_state_parse(name, strlen(name), &parsed));
-        assert_int_equal(parsed, i);
-        assert_false(qm_order_state_parse(name, strlen(name) - 1, &parsed));
-    }
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(qm_order_state_name((QmOrderState) i), qm_order_state_name((QmOrderState) j));
     for (int i = 0; i < QM_EVENTS; i++)
-        assert_non_null(qm_order_event_name((QmOrderEvent) i));
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(qm_order_event_name((QmOrderEvent) i), qm_order_event_name((QmOrderEvent) j));
 }
 
 int
