@@ -1,0 +1,21 @@
+/*
+ * Client order ids: q, a 4-character origin tag, the order id in base 36, a, the
+ * attempt. At most 22 characters of [0-9a-z], which every exchange takes. Pure C,
+ * used by the extension and the client alike.
+ */
+#ifndef QM_ORDER_ID_H
+#define QM_ORDER_ID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define QM_TAG_LEN 4
+#define QM_ATTEMPT_MAX 999
+#define QM_CLIENT_ORDER_ID_MAX 22
+
+extern void qm_order_id_format(char out[QM_CLIENT_ORDER_ID_MAX + 1], const char *tag, int64_t order_id, int attempt);
+extern bool qm_order_id_parse(const char *text, char tag[QM_TAG_LEN + 1], int64_t *order_id, int *attempt);
+
+extern void qm_tag_from_random(char tag[QM_TAG_LEN + 1], uint32_t random);
+
+#endif
