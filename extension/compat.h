@@ -41,6 +41,20 @@
 #define qm_wait_event_new(name) ((uint32) PG_WAIT_EXTENSION)
 #endif
 
+/* Where the executor keeps the compiled CHECK constraints of a table. */
+#if PG_VERSION_NUM >= 180000
+#define qm_check_exprs(info) ((info)->ri_CheckConstraintExprs)
+#else
+#define qm_check_exprs(info) ((info)->ri_ConstraintExprs)
+#endif
+
+/* What stands behind the declaration of a function that does not return; 18 has a word that stands before. */
+#if PG_VERSION_NUM >= 180000
+#define qm_noreturn __attribute__((noreturn))
+#else
+#define qm_noreturn pg_attribute_noreturn()
+#endif
+
 /* An infinite interval exists since 17. */
 #if PG_VERSION_NUM >= 170000
 #define qm_interval_is_finite(interval) (!INTERVAL_NOT_FINITE(interval))

@@ -6,6 +6,8 @@
 
 #include "postgres.h"
 
+#include "order_id.h"
+
 #define QM_FENCE_COUNTER_BITS 48
 #define QM_FENCE_COUNTER_MAX ((UINT64CONST(1) << QM_FENCE_COUNTER_BITS) - 1)
 #define QM_GENERATION_MAX 32767
@@ -19,7 +21,7 @@
 /* How fast the counter follows the wall clock from start to start. */
 #define QM_FENCES_PER_S 65536
 
-#define QM_FLOOR_REASON_MAX 111 /* bytes; the record fits into bgw_extra */
+#define QM_FLOOR_REASON_MAX 103 /* bytes; the record fits into bgw_extra */
 
 /* What a floor writer is to record, handed over in bgw_extra. */
 typedef struct QmFloorRecord
@@ -27,6 +29,7 @@ typedef struct QmFloorRecord
     uint64 counter_id;
     int floor;
     int generation;
+    char tag[QM_TAG_LEN + 1];
     char reason[QM_FLOOR_REASON_MAX + 1];
 } QmFloorRecord;
 
@@ -48,6 +51,7 @@ extern bool qm_fence_step(void);
 
 /* Generations: fence_floor.c. */
 extern int qm_generation(void);
+extern const char *qm_origin_tag(void);
 extern void qm_floor_insert(const QmFloorRecord *record);
 
 #endif

@@ -56,12 +56,14 @@ PG_FUNCTION_INFO_V1(qm_raise_fence);
 typedef struct FloorRows
 {
     bool any;
-    bool ours;           /* whether one is of this counter */
-    int floor;           /* what the rows make the floor of this counter */
-    int generation_ours; /* the highest generation of this counter; 0 without */
+    bool ours;                /* whether one is of this counter */
+    int floor;                /* what the rows make the floor of this counter */
+    int generation_ours;      /* the highest generation of this counter; 0 without */
+    char tag[QM_TAG_LEN + 1]; /* of that generation */
 } FloorRows;
 
 static int known_generation = 0;
+static char known_tag[QM_TAG_LEN + 1];
 static Oid floor_relid = InvalidOid;
 
 static int timeline_lift(void);
@@ -98,14 +100,26 @@ qm_generation(void)
         rows = read_floor(relation);
         generation = next_generation(&rows);
         if (rows.generation_ours < generation)
+        {
             record_generation(relation, generation, reason_of(&rows, generation));
+            rows = read_floor(relation);
+        }
         UnlockRelation(relation, RECORDER_LOCK);
     }
     floor_relid = RelationGetRelid(relation);
     table_close(relation, AccessShareLock);
     qm_fence_raise_generation(generation);
+    memcpy(known_tag, rows.tag, sizeof(known_tag));
     known_generation = generation;
     return generation;
+}
+
+/* qm_origin_tag returns the tag of client order ids that are made now; it errors as qm_generation does. */
+const char *
+qm_origin_tag(void)
+{
+    (void) qm_generation();
+    return known_tag;
 }
 
 /* reason_of says why a generation is new in this database. */
@@ -188,6 +202,8 @@ read_floor(Relation relation)
         {
             rows.ours = true;
             rows.floor = Max(rows.floor, floor);
+            if (generation > rows.generation_ours)
+                strlcpy(rows.tag, TextDatumGetCString(slot->tts_values[3]), sizeof(rows.tag));
             rows.generation_ours = Max(rows.generation_ours, generation);
         }
         else
@@ -206,7 +222,11 @@ record_generation(Relation relation, int generation, const char *reason)
     QmFloorRecord record = {.counter_id = qm_fence_counter_id(),
                             .floor = generation - timeline_lift(),
                             .generation = generation};
+    uint32 random;
 
+    if (!pg_strong_random(&random, sizeof(random)))
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not draw a random number for an origin tag")));
+    qm_tag_from_random(record.tag, random);
     strlcpy(record.reason, reason, sizeof(record.reason));
     if (relation->rd_createSubid != InvalidSubTransactionId)
     {
@@ -265,12 +285,13 @@ check_generation(int generation)
 void
 qm_floor_insert(const QmFloorRecord *record)
 {
-    static const char *const insert =
-        "INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, reason) VALUES ($1, $2, $3, $4)";
-    Oid types[] = {INT8OID, INT4OID, INT4OID, TEXTOID};
+    static const char *const insert = "INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, tag, reason) "
+                                      "VALUES ($1, $2, $3, $4, $5)";
+    Oid types[] = {INT8OID, INT4OID, INT4OID, TEXTOID, TEXTOID};
     Datum values[] = {Int64GetDatum((int64) record->counter_id),
                       Int32GetDatum(record->floor),
                       Int32GetDatum(record->generation),
+                      CStringGetTextDatum(record->tag),
                       CStringGetTextDatum(record->reason)};
 
     qm_query_execute(insert, lengthof(values), types, values);

@@ -58,8 +58,6 @@ static void label_init(QmLabel *label, Oid database, const QmKeyParts *parts, co
                        TimestampTz since);
 static TimestampTz counting_since(void);
 static void label_zero(QmLabel *label, TimestampTz now);
-static void histogram_add(QmHistogram *histogram, int64 value_us);
-static void histogram_zero(QmHistogram *histogram);
 
 /* shared_size returns the size of the array: the labels of their own, and "other". */
 static Size
@@ -182,15 +180,8 @@ label_init(QmLabel *label, Oid database, const QmKeyParts *parts, const char *te
     memcpy(label->text, text, len);
     for (int i = 0; i < QM_COUNTERS; i++)
         pg_atomic_init_u64(&label->counters[i], 0);
-    for (int i = 0; i <= QM_BUCKETS; i++)
-    {
-        pg_atomic_init_u64(&label->hold.buckets[i], 0);
-        pg_atomic_init_u64(&label->wait.buckets[i], 0);
-    }
-    pg_atomic_init_u64(&label->hold.sum_us, 0);
-    pg_atomic_init_u64(&label->hold.max_us, 0);
-    pg_atomic_init_u64(&label->wait.sum_us, 0);
-    pg_atomic_init_u64(&label->wait.max_us, 0);
+    qm_histogram_init(&label->hold);
+    qm_histogram_init(&label->wait);
     pg_atomic_init_u64(&label->since, (uint64) since);
 }
 
@@ -205,19 +196,29 @@ qm_metric_count(int label, QmCounter counter)
 void
 qm_metric_hold(int label, int64 hold_us)
 {
-    histogram_add(&metric_shared->labels[label].hold, hold_us);
+    qm_histogram_add(&metric_shared->labels[label].hold, hold_us);
 }
 
 /* qm_metric_wait records how long an attempt waited, whatever came of it. */
 void
 qm_metric_wait(int label, int64 wait_us)
 {
-    histogram_add(&metric_shared->labels[label].wait, wait_us);
+    qm_histogram_add(&metric_shared->labels[label].wait, wait_us);
 }
 
-/* histogram_add records one value. */
-static void
-histogram_add(QmHistogram *histogram, int64 value_us)
+/* qm_histogram_init makes a histogram that nobody sees yet. */
+void
+qm_histogram_init(QmHistogram *histogram)
+{
+    for (int i = 0; i <= QM_BUCKETS; i++)
+        pg_atomic_init_u64(&histogram->buckets[i], 0);
+    pg_atomic_init_u64(&histogram->sum_us, 0);
+    pg_atomic_init_u64(&histogram->max_us, 0);
+}
+
+/* qm_histogram_add records one value. */
+void
+qm_histogram_add(QmHistogram *histogram, int64 value_us)
 {
     uint64 value = (uint64) Max(value_us, 0);
     uint64 max_us = pg_atomic_read_u64(&histogram->max_us);
@@ -252,14 +253,14 @@ label_zero(QmLabel *label, TimestampTz now)
 {
     for (int i = 0; i < QM_COUNTERS; i++)
         pg_atomic_write_u64(&label->counters[i], 0);
-    histogram_zero(&label->hold);
-    histogram_zero(&label->wait);
+    qm_histogram_zero(&label->hold);
+    qm_histogram_zero(&label->wait);
     pg_atomic_write_u64(&label->since, (uint64) now);
 }
 
-/* histogram_zero forgets all values. */
-static void
-histogram_zero(QmHistogram *histogram)
+/* qm_histogram_zero forgets all values; what others add meanwhile may survive. */
+void
+qm_histogram_zero(QmHistogram *histogram)
 {
     for (int i = 0; i <= QM_BUCKETS; i++)
         pg_atomic_write_u64(&histogram->buckets[i], 0);

@@ -62,6 +62,9 @@ extern void qm_metric_reset(void);
 
 extern int qm_metric_labels(void);
 extern const QmLabel *qm_metric_label_at(int label);
+extern void qm_histogram_init(QmHistogram *histogram);
+extern void qm_histogram_add(QmHistogram *histogram, int64 value_us);
+extern void qm_histogram_zero(QmHistogram *histogram);
 extern void qm_histogram_read(const QmHistogram *histogram, QmHistogramSummary *summary);
 extern double qm_histogram_quantile_ms(const QmHistogramSummary *summary, double quantile);
 

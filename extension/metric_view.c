@@ -15,6 +15,7 @@
 #include "lease_state.h"
 #include "metric.h"
 #include "miscadmin.h"
+#include "order_metric.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -172,5 +173,6 @@ qm_reset_metrics(PG_FUNCTION_ARGS)
     qm_require_preloaded();
     qm_metric_reset();
     qm_conflict_reset();
+    qm_order_metric_reset();
     PG_RETURN_VOID();
 }

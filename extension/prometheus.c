@@ -10,17 +10,15 @@
 #include "fence.h"
 #include "hold.h"
 #include "lease.h"
-#include "lib/stringinfo.h"
 #include "metric.h"
 #include "miscadmin.h"
+#include "prometheus.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(qm_prometheus);
 
-static void put_head(StringInfo out, const char *name, const char *type, const char *help);
-static void put_label_value(StringInfo out, const char *value);
 static void put_acquire(StringInfo out, const QmLabel *label);
 static void put_counter(StringInfo out, const char *name, const QmLabel *label, QmCounter counter);
 static void put_histogram(StringInfo out, const char *name, const QmLabel *label, const QmHistogram *histogram);
@@ -38,26 +36,32 @@ qm_prometheus(PG_FUNCTION_ARGS)
     nlabels = qm_metric_labels();
     initStringInfo(&out);
 
-    put_head(&out, "quantmesh_lock_acquire_total", "counter", "Attempts to acquire a lock, by result.");
+    qm_prometheus_head(&out, "quantmesh_lock_acquire_total", "counter", "Attempts to acquire a lock, by result.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
             put_acquire(&out, qm_metric_label_at(i));
-    put_head(&out, "quantmesh_lock_conflict_total", "counter", "Attempts that found the key busy, skipped or waited.");
+    qm_prometheus_head(&out,
+                       "quantmesh_lock_conflict_total",
+                       "counter",
+                       "Attempts that found the key busy, skipped or waited.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
             put_counter(&out, "quantmesh_lock_conflict_total", qm_metric_label_at(i), QM_COUNT_CONFLICT);
-    put_head(&out, "quantmesh_lock_ttl_overrun_total", "counter", "Locks that were held beyond their TTL.");
+    qm_prometheus_head(&out, "quantmesh_lock_ttl_overrun_total", "counter", "Locks that were held beyond their TTL.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
             put_counter(&out, "quantmesh_lock_ttl_overrun_total", qm_metric_label_at(i), QM_COUNT_OVERRUN);
-    put_head(&out, "quantmesh_lock_hold_duration_seconds", "histogram", "How long locks were held.");
+    qm_prometheus_head(&out, "quantmesh_lock_hold_duration_seconds", "histogram", "How long locks were held.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
             put_histogram(&out,
                           "quantmesh_lock_hold_duration_seconds",
                           qm_metric_label_at(i),
                           &qm_metric_label_at(i)->hold);
-    put_head(&out, "quantmesh_lock_wait_duration_seconds", "histogram", "How long attempts waited that had to.");
+    qm_prometheus_head(&out,
+                       "quantmesh_lock_wait_duration_seconds",
+                       "histogram",
+                       "How long attempts waited that had to.");
     for (int i = 0; i < nlabels; i++)
         if (label_is_ours(i))
             put_histogram(&out,
@@ -76,7 +80,8 @@ qm_prometheus(PG_FUNCTION_ARGS)
               "Overrun holders that did not end when told to, since the server started.",
               qm_hold_stuck());
     put_gauge(&out, "quantmesh_launcher_up", "Whether the launcher is running.", qm_alarm_launcher_pid() != 0);
-    put_head(&out, "quantmesh_build_info", "gauge", "Version of the loaded library.");
+    qm_order_prometheus(&out);
+    qm_prometheus_head(&out, "quantmesh_build_info", "gauge", "Version of the loaded library.");
     appendStringInfo(&out, "quantmesh_build_info{version=\"%s\"} 1\n", QM_VERSION);
 
     PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
@@ -89,18 +94,18 @@ label_is_ours(int number)
     return number == QM_LABEL_OTHER || qm_metric_label_at(number)->database == MyDatabaseId;
 }
 
-/* put_head writes the HELP and TYPE lines. */
-static void
-put_head(StringInfo out, const char *name, const char *type, const char *help)
+/* qm_prometheus_head writes the HELP and TYPE lines. */
+void
+qm_prometheus_head(StringInfo out, const char *name, const char *type, const char *help)
 {
     appendStringInfo(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* put_label_value writes a label's value in quotes, escaped as the format wants it. */
-static void
-put_label_value(StringInfo out, const char *value)
+/* qm_prometheus_label writes a label, its value escaped as the format wants it. */
+void
+qm_prometheus_label(StringInfo out, const char *label, const char *value)
 {
-    appendStringInfoChar(out, '"');
+    appendStringInfo(out, "%s=\"", label);
     for (; *value != '\0'; value++)
     {
         if (*value == '\n')
@@ -131,8 +136,8 @@ put_acquire(StringInfo out, const QmLabel *label)
 
     for (size_t i = 0; i < lengthof(results); i++)
     {
-        appendStringInfoString(out, "quantmesh_lock_acquire_total{key=");
-        put_label_value(out, label->text);
+        appendStringInfoString(out, "quantmesh_lock_acquire_total{");
+        qm_prometheus_label(out, "key", label->text);
         appendStringInfo(out,
                          ",status=\"%s\"} " UINT64_FORMAT "\n",
                          results[i].status,
@@ -144,41 +149,56 @@ put_acquire(StringInfo out, const QmLabel *label)
 static void
 put_counter(StringInfo out, const char *name, const QmLabel *label, QmCounter counter)
 {
-    appendStringInfo(out, "%s{key=", name);
-    put_label_value(out, label->text);
+    appendStringInfo(out, "%s{", name);
+    qm_prometheus_label(out, "key", label->text);
     appendStringInfo(out,
                      "} " UINT64_FORMAT "\n",
                      pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &label->counters[counter])));
 }
 
-/* put_histogram writes a label's buckets, sum and count, all of one reading. */
+/* put_histogram writes a label's histogram. */
 static void
 put_histogram(StringInfo out, const char *name, const QmLabel *label, const QmHistogram *histogram)
+{
+    StringInfoData labels;
+
+    initStringInfo(&labels);
+    qm_prometheus_label(&labels, "key", label->text);
+    qm_prometheus_histogram(out, name, labels.data, histogram);
+    pfree(labels.data);
+}
+
+/* qm_prometheus_histogram writes buckets, sum and count, all of one reading, under labels that are ready to print. */
+void
+qm_prometheus_histogram(StringInfo out, const char *name, const char *labels, const QmHistogram *histogram)
 {
     QmHistogramSummary summary;
 
     qm_histogram_read(histogram, &summary);
-    for (int i = 0; i <= QM_BUCKETS; i++)
-    {
-        appendStringInfo(out, "%s_bucket{key=", name);
-        put_label_value(out, label->text);
-        if (i < QM_BUCKETS)
-            appendStringInfo(out, ",le=\"%g\"", (double) qm_bucket_us[i] / 1e6);
-        else
-            appendStringInfoString(out, ",le=\"+Inf\"");
-        appendStringInfo(out, "} " UINT64_FORMAT "\n", summary.cumulative[i]);
-    }
-    appendStringInfo(out, "%s_sum{key=", name);
-    put_label_value(out, label->text);
-    appendStringInfo(out, "} %.6f\n%s_count{key=", summary.sum_s, name);
-    put_label_value(out, label->text);
-    appendStringInfo(out, "} " UINT64_FORMAT "\n", summary.cumulative[QM_BUCKETS]);
+    for (int i = 0; i < QM_BUCKETS; i++)
+        appendStringInfo(out,
+                         "%s_bucket{%s,le=\"%g\"} " UINT64_FORMAT "\n",
+                         name,
+                         labels,
+                         (double) qm_bucket_us[i] / 1e6,
+                         summary.cumulative[i]);
+    appendStringInfo(out,
+                     "%s_bucket{%s,le=\"+Inf\"} " UINT64_FORMAT "\n%s_sum{%s} %.6f\n%s_count{%s} " UINT64_FORMAT "\n",
+                     name,
+                     labels,
+                     summary.cumulative[QM_BUCKETS],
+                     name,
+                     labels,
+                     summary.sum_s,
+                     name,
+                     labels,
+                     summary.cumulative[QM_BUCKETS]);
 }
 
 /* put_gauge writes a metric without labels. */
 static void
 put_gauge(StringInfo out, const char *name, const char *help, uint64 value)
 {
-    put_head(out, name, "gauge", help);
+    qm_prometheus_head(out, name, "gauge", help);
     appendStringInfo(out, "%s " UINT64_FORMAT "\n", name, value);
 }

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "drop_guard.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "settings.h"
@@ -31,6 +32,7 @@ _PG_init(void)
     qm_settings_define();
     qm_shared_install_hooks();
     qm_xact_register();
+    qm_drop_guard_install();
     if (!IsBinaryUpgrade)
         qm_launcher_register();
 }

@@ -13,6 +13,11 @@ int qm_max_lock_labels = QM_LOCK_LABELS_DEFAULT;
 int qm_conflict_history = QM_CONFLICT_HISTORY_DEFAULT;
 int qm_max_ttl_ms = QM_MAX_TTL_DEFAULT_MS;
 int qm_ttl_action = QM_TTL_TERMINATE;
+int qm_max_markets = QM_MARKETS_DEFAULT;
+int qm_send_window_ms = QM_SEND_WINDOW_DEFAULT_MS;
+int qm_after_promotion = QM_PROMOTION_RECONCILE;
+bool qm_allow_async_commit = false;
+bool qm_allow_drop = false;
 
 static int default_ttl_order_ms = 5000;
 static int default_ttl_cancel_ms = 3000;
@@ -23,8 +28,13 @@ static const struct config_enum_entry ttl_actions[] = {{"terminate", QM_TTL_TERM
                                                        {"report", QM_TTL_REPORT, false},
                                                        {NULL, 0, false}};
 
+static const struct config_enum_entry after_promotions[] = {{"reconcile", QM_PROMOTION_RECONCILE, false},
+                                                            {"trust", QM_PROMOTION_TRUST, false},
+                                                            {NULL, 0, false}};
+
 static void define_sizes(void);
 static void define_ttls(void);
+static void define_orders(void);
 
 /* qm_settings_define registers all variables. Called once, while libraries are preloaded. */
 void
@@ -32,6 +42,7 @@ qm_settings_define(void)
 {
     define_sizes();
     define_ttls();
+    define_orders();
     MarkGUCPrefixReserved("quantmesh");
 }
 
@@ -87,6 +98,69 @@ define_sizes(void)
                             NULL,
                             NULL,
                             NULL);
+}
+
+/* define_orders registers what placing orders depends on. */
+static void
+define_orders(void)
+{
+    DefineCustomIntVariable("quantmesh.max_markets",
+                            "How many markets and accounts of all databases can have orders.",
+                            "Each takes about 3 kB of shared memory.",
+                            &qm_max_markets,
+                            QM_MARKETS_DEFAULT,
+                            QM_MARKETS_MIN,
+                            QM_MARKETS_MAX,
+                            PGC_POSTMASTER,
+                            0,
+                            NULL,
+                            NULL,
+                            NULL);
+    DefineCustomIntVariable("quantmesh.send_window",
+                            "How long after an order was submitted its request may leave for the exchange.",
+                            NULL,
+                            &qm_send_window_ms,
+                            QM_SEND_WINDOW_DEFAULT_MS,
+                            QM_SEND_WINDOW_MIN_MS,
+                            QM_SEND_WINDOW_MAX_MS,
+                            PGC_SIGHUP,
+                            GUC_UNIT_MS,
+                            NULL,
+                            NULL,
+                            NULL);
+    DefineCustomEnumVariable("quantmesh.after_promotion",
+                             "What markets wait for after a promotion or restore.",
+                             "reconcile denies new orders until the market was reconciled or an operator trusts it; "
+                             "trust is for "
+                             "synchronous standbys, which lose no commit.",
+                             &qm_after_promotion,
+                             QM_PROMOTION_RECONCILE,
+                             after_promotions,
+                             PGC_SIGHUP,
+                             0,
+                             NULL,
+                             NULL,
+                             NULL);
+    DefineCustomBoolVariable("quantmesh.allow_async_commit",
+                             "Lets a placed order commit without waiting for the disk, as synchronous_commit says.",
+                             "A crash can then forget an order that was sent.",
+                             &qm_allow_async_commit,
+                             false,
+                             PGC_SUSET,
+                             0,
+                             NULL,
+                             NULL,
+                             NULL);
+    DefineCustomBoolVariable("quantmesh.allow_drop",
+                             "Lets DROP EXTENSION quantmesh pass while orders are live.",
+                             NULL,
+                             &qm_allow_drop,
+                             false,
+                             PGC_SUSET,
+                             0,
+                             NULL,
+                             NULL,
+                             NULL);
 }
 
 /* define_default_ttl registers one default TTL, which any user may set. */

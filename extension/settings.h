@@ -23,6 +23,14 @@
 #define QM_CONFLICT_HISTORY_MIN 16
 #define QM_CONFLICT_HISTORY_MAX 1000000
 
+#define QM_MARKETS_DEFAULT 1024
+#define QM_MARKETS_MIN 16
+#define QM_MARKETS_MAX 1000000
+
+#define QM_SEND_WINDOW_DEFAULT_MS 3000
+#define QM_SEND_WINDOW_MIN_MS 100
+#define QM_SEND_WINDOW_MAX_MS 60000
+
 #define QM_MAX_TTL_DEFAULT_MS 30000
 #define QM_MAX_TTL_MIN_MS 100
 #define QM_MAX_TTL_MAX_MS 3600000
@@ -38,12 +46,23 @@ typedef enum QmTtlAction
     QM_TTL_REPORT
 } QmTtlAction;
 
+typedef enum QmAfterPromotion
+{
+    QM_PROMOTION_RECONCILE,
+    QM_PROMOTION_TRUST
+} QmAfterPromotion;
+
 extern int qm_max_locks_per_backend;
 extern int qm_max_leases;
 extern int qm_max_lock_labels;
 extern int qm_conflict_history;
 extern int qm_max_ttl_ms;
 extern int qm_ttl_action;
+extern int qm_max_markets;
+extern int qm_send_window_ms;
+extern int qm_after_promotion;
+extern bool qm_allow_async_commit;
+extern bool qm_allow_drop;
 
 extern void qm_settings_define(void);
 extern int64 qm_default_ttl_us(QmKeyClass class);

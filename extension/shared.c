@@ -11,13 +11,16 @@
 #include "alarm.h"
 #include "compat.h"
 #include "conflict.h"
+#include "exposure_load.h"
 #include "fence.h"
 #include "hold.h"
 #include "key.h"
 #include "lease.h"
 #include "lease_state.h"
+#include "market_number.h"
 #include "metric.h"
 #include "miscadmin.h"
+#include "order_metric.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -28,6 +31,7 @@ enum
 {
     LWLOCK_LEASES,
     LWLOCK_LABELS,
+    LWLOCK_MARKETS,
     LWLOCKS
 };
 
@@ -65,6 +69,10 @@ request(void)
     size = add_size(size, MAXALIGN(qm_conflict_shmem_size()));
     size = add_size(size, MAXALIGN(qm_lease_shmem_size()));
     size = add_size(size, MAXALIGN(qm_lease_state_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_market_number_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_exposure_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_exposure_load_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_order_metric_shmem_size()));
     RequestAddinShmemSpace(size);
     RequestNamedLWLockTranche(TRANCHE, LWLOCKS);
 }
@@ -88,11 +96,22 @@ startup(void)
     qm_conflict_shmem_init();
     qm_lease_shmem_init(&locks[LWLOCK_LEASES].lock);
     qm_lease_state_shmem_init();
+    qm_market_number_shmem_init(&locks[LWLOCK_MARKETS].lock);
+    qm_exposure_shmem_init();
+    qm_exposure_load_shmem_init();
+    qm_order_metric_shmem_init();
     LWLockRelease(AddinShmemInitLock);
     ready = true;
 
     if (!IsUnderPostmaster)
         qm_lease_state_load();
+}
+
+/* qm_is_preloaded says whether the library was loaded at server start. */
+bool
+qm_is_preloaded(void)
+{
+    return ready;
 }
 
 /* qm_require_preloaded errors with 55000 when the library was not loaded at server start. */

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 extern void qm_shared_install_hooks(void);
+extern bool qm_is_preloaded(void);
 extern void qm_require_preloaded(void);
 extern void qm_require_running(const char *what);
 

@@ -11,8 +11,10 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "exposure.h"
 #include "guard.h"
 #include "hold.h"
+#include "order_metric.h"
 #include "utils/resowner.h"
 
 static void at_xact_event(XactEvent event, void *arg);
@@ -41,10 +43,14 @@ at_xact_event(XactEvent event, void *arg)
             break;
         case XACT_EVENT_COMMIT:
             qm_guard_end_xact(true);
+            qm_exposure_end_xact(true);
+            qm_order_metric_end_xact(true);
             qm_hold_end_xact();
             break;
         case XACT_EVENT_ABORT:
             qm_guard_end_xact(false);
+            qm_exposure_end_xact(false);
+            qm_order_metric_end_xact(false);
             qm_hold_end_xact();
             break;
         case XACT_EVENT_PRE_PREPARE:
@@ -70,11 +76,11 @@ at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_leve
 static void
 refuse_prepare(void)
 {
-    if (qm_hold_any() || qm_guard_any())
+    if (qm_hold_any() || qm_guard_any() || qm_exposure_any())
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg(
-                     "cannot PREPARE a transaction of a session that holds quantmesh locks, guards or lease releases"),
+                 errmsg("cannot PREPARE a transaction of a session that holds quantmesh locks, guards or lease "
+                        "releases, or changed orders"),
                  errhint("Use COMMIT, or unlock session locks first.")));
 }
 
@@ -87,10 +93,14 @@ at_subxact_event(SubXactEvent event, SubTransactionId sub, SubTransactionId pare
         case SUBXACT_EVENT_COMMIT_SUB:
             qm_hold_commit_sub(sub, parent);
             qm_release_commit_sub(sub, parent);
+            qm_exposure_commit_sub(sub, parent);
+            qm_order_metric_commit_sub(sub, parent);
             break;
         case SUBXACT_EVENT_ABORT_SUB:
             qm_hold_abort_sub(sub);
             qm_release_abort_sub(sub);
+            qm_exposure_abort_sub(sub);
+            qm_order_metric_abort_sub(sub);
             break;
         case SUBXACT_EVENT_START_SUB:
         case SUBXACT_EVENT_PRE_COMMIT_SUB:

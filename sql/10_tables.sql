@@ -4,6 +4,7 @@ CREATE TABLE quantmesh.fence_floor (
     counter_id  bigint NOT NULL,
     floor       integer NOT NULL CHECK (floor BETWEEN 0 AND 32767),
     generation  integer NOT NULL CHECK (generation BETWEEN 1 AND 32767),
+    tag         text COLLATE "C" NOT NULL CHECK (tag ~ '^[0-9a-z]{4}$'),
     recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     reason      text NOT NULL
 );
@@ -12,6 +13,7 @@ COMMENT ON TABLE quantmesh.fence_floor IS
 COMMENT ON COLUMN quantmesh.fence_floor.counter_id IS 'The fence counter that used the generation; a new data directory has a new one.';
 COMMENT ON COLUMN quantmesh.fence_floor.floor IS 'What that counter adds to eight times its timeline to get its generation.';
 COMMENT ON COLUMN quantmesh.fence_floor.generation IS 'The generation: the upper 15 bits of its fences.';
+COMMENT ON COLUMN quantmesh.fence_floor.tag IS 'Origin tag in the client order ids of orders placed under this generation: drawn at random, so that no two databases share ids.';
 COMMENT ON COLUMN quantmesh.fence_floor.recorded_at IS 'When the generation was recorded.';
 COMMENT ON COLUMN quantmesh.fence_floor.reason IS 'Why: first use, promotion, restore, or what the operator gave to raise_fence.';
 

@@ -23,6 +23,35 @@ BEGIN ATOMIC
         ('trader', 'EXECUTE ON FUNCTION quantmesh.renew_lease(text, text, bigint, interval)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.release_lease(text, text, bigint)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.guard(text, bigint)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.place_order(text, text, text, numeric, numeric, text, text, boolean, boolean, text, text, text, text, bigint, boolean, timestamptz, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.place_orders(text, jsonb, boolean)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.claim_orders(text, text, bigint, integer)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.replace_order(text, bigint, numeric, numeric, text, text, bigint, timestamptz)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.apply_report(text, text, text, text, text, text, numeric, numeric, numeric, numeric, text, boolean, timestamptz, text, jsonb)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.resolve_submission(text, bigint, bigint, text, text, text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.cancel_order(text, bigint)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.cancel_exchange_order(text, text, text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.cancel_orders(text, text, text, text, text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.resolve_cancel(text, bigint, text, text, text)'),
+        ('trader', 'USAGE ON TYPE quantmesh.placement'),
+        ('trader', 'USAGE ON TYPE quantmesh.report_result'),
+        ('trader', 'USAGE ON TYPE quantmesh.cancellation'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.order_transition_rows()'),
+        ('trader', 'SELECT ON quantmesh.order_transitions'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.account_is_visible(text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.market_is_trusted(integer)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.order_metric_rows()'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.order_denial_rows()'),
+        ('trader', 'SELECT ON quantmesh.open_orders'),
+        ('trader', 'SELECT ON quantmesh.order_history'),
+        ('trader', 'SELECT ON quantmesh.positions'),
+        ('trader', 'SELECT ON quantmesh.position_sums'),
+        ('trader', 'SELECT ON quantmesh.fills'),
+        ('trader', 'SELECT ON quantmesh.commissions'),
+        ('trader', 'SELECT ON quantmesh.markets'),
+        ('trader', 'SELECT ON quantmesh.discrepancies'),
+        ('trader', 'SELECT ON quantmesh.order_metrics'),
+        ('trader', 'SELECT ON quantmesh.order_denials'),
         ('reader', 'USAGE ON SCHEMA quantmesh'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.version()'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.order_key(text, text, numeric, numeric)'),
@@ -39,9 +68,46 @@ BEGIN ATOMIC
         ('reader', 'SELECT ON quantmesh.lock_engine'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.order_transition_rows()'),
         ('reader', 'SELECT ON quantmesh.order_transitions'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.account_is_visible(text)'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.market_is_trusted(integer)'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.order_metric_rows()'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.order_denial_rows()'),
+        ('reader', 'SELECT ON quantmesh.open_orders'),
+        ('reader', 'SELECT ON quantmesh.order_history'),
+        ('reader', 'SELECT ON quantmesh.positions'),
+        ('reader', 'SELECT ON quantmesh.position_sums'),
+        ('reader', 'SELECT ON quantmesh.fills'),
+        ('reader', 'SELECT ON quantmesh.commissions'),
+        ('reader', 'SELECT ON quantmesh.markets'),
+        ('reader', 'SELECT ON quantmesh.discrepancies'),
+        ('reader', 'SELECT ON quantmesh.order_metrics'),
+        ('reader', 'SELECT ON quantmesh.order_denials'),
+        ('reader', 'USAGE ON SCHEMA quantmesh_compat'),
+        ('reader', 'SELECT ON quantmesh_compat.orders'),
+        ('reader', 'SELECT ON quantmesh_compat.trades'),
+        ('reader', 'SELECT ON quantmesh_compat.reconciliation_history'),
         ('operator', 'EXECUTE ON FUNCTION quantmesh.force_unlock(text, text)'),
         ('operator', 'EXECUTE ON FUNCTION quantmesh.raise_fence(text)'),
         ('operator', 'EXECUTE ON FUNCTION quantmesh.reset_metrics()'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.settle_order(text, bigint, text, text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.set_market(text, text, numeric, numeric, numeric, numeric, numeric, text, text, text, text, numeric)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.set_limits(text, text, integer, numeric, numeric, integer)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.set_trading_state(text, text, text, text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.halt(text, text, text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.resume(text, text, text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.trust_market(text, text, text)'),
+        ('operator', 'EXECUTE ON FUNCTION quantmesh.set_baseline(text, text, numeric, text)'),
+        ('operator', 'SELECT ON quantmesh.account'),
+        ('operator', 'SELECT ON quantmesh.market'),
+        ('operator', 'SELECT ON quantmesh.instance'),
+        ('operator', 'SELECT ON quantmesh.orders'),
+        ('operator', 'SELECT ON quantmesh.exchange_order'),
+        ('operator', 'SELECT ON quantmesh.order_event'),
+        ('operator', 'SELECT ON quantmesh.fill'),
+        ('operator', 'SELECT ON quantmesh.position'),
+        ('operator', 'SELECT ON quantmesh.balance_baseline'),
+        ('operator', 'SELECT ON quantmesh.discrepancy'),
+        ('operator', 'SELECT ON quantmesh.operator_action'),
         ('operator', 'SELECT ON quantmesh.force_unlock_log'),
         ('operator', 'SELECT ON quantmesh.role_right'),
         ('operator', 'SELECT ON quantmesh.fence_floor')
@@ -108,7 +174,7 @@ CREATE FUNCTION quantmesh.grant_trader(role name, account text) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC SELECT quantmesh.grant_right(grant_trader.role, 'trader', grant_trader.account); END;
 COMMENT ON FUNCTION quantmesh.grant_trader(name, text) IS
-    'Lets role lock and trade the account (* for every account), and keys that name no account. To be run by the extension''s owner.';
+    'Lets role lock and trade the account (* for every account), read what belongs to it, and lock keys that name no account. To be run by the extension''s owner.';
 
 CREATE FUNCTION quantmesh.revoke_trader(role name, account text) RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -119,7 +185,7 @@ CREATE FUNCTION quantmesh.grant_operator(role name) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC SELECT quantmesh.grant_right(grant_operator.role, 'operator', '*'); END;
 COMMENT ON FUNCTION quantmesh.grant_operator(name) IS
-    'Lets role read everything, lock keys of every account, take locks away, raise fences and reset metrics. To be run by the extension''s owner.';
+    'Lets role read everything, trade every account, set markets, limits and trading states, settle orders, take locks away, raise fences and reset metrics. To be run by the extension''s owner.';
 
 CREATE FUNCTION quantmesh.revoke_operator(role name) RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

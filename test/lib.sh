@@ -182,7 +182,7 @@ qm_cluster_use() {
 # qm_cluster_stop NAME [fast|immediate] stops the cluster; what does not stop fast within 20 s is stopped at once.
 qm_cluster_stop() {
     local data=$QM_SCRATCH/$1/data
-    if [[ ! -e $data/postmaster.pid ]]; then return; fi
+    if [[ ! -e $data/postmaster.pid ]]; then return 0; fi
     pg_ctl -s -w -t 20 -D "$data" -m "${2:-fast}" stop >/dev/null 2>&1 ||
         pg_ctl -s -w -t 20 -D "$data" -m immediate stop >/dev/null 2>&1 || true
 }

@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(43);
+SELECT plan(86);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -21,8 +21,10 @@ SELECT is((SELECT count(*) FROM member WHERE classid = 'pg_namespace'::regclass 
           'the schema quantmesh belongs to the extension');
 SELECT is_empty($$ SELECT oid::regprocedure FROM member_function WHERE pronamespace <> 'quantmesh'::regnamespace $$,
                 'no function lies outside the schema quantmesh');
-SELECT is_empty($$ SELECT oid::regclass FROM member_relation WHERE relnamespace <> 'quantmesh'::regnamespace $$,
-                'no table or view lies outside the schema quantmesh');
+SELECT is_empty($$ SELECT oid::regclass FROM member_relation WHERE relnamespace NOT IN ('quantmesh'::regnamespace, 'quantmesh_compat'::regnamespace) $$,
+                'no table or view lies outside the schemas quantmesh and quantmesh_compat');
+SELECT is_empty($$ SELECT oid::regclass FROM member_relation WHERE relnamespace = 'quantmesh_compat'::regnamespace AND relkind <> 'v' $$,
+                'quantmesh_compat has only views');
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'quantmesh'::regnamespace
                    EXCEPT SELECT oid::regprocedure FROM member_function $$,
                 'every function in the schema quantmesh belongs to the extension');
@@ -57,7 +59,31 @@ INSERT INTO expected_function VALUES
     ('f', 'grant_operator', 'role name', 'void', 'v', 0),
     ('f', 'revoke_operator', 'role name', 'boolean', 'v', 0),
     ('f', 'grant_reader', 'role name', 'void', 'v', 0),
-    ('f', 'revoke_reader', 'role name', 'boolean', 'v', 0);
+    ('f', 'revoke_reader', 'role name', 'boolean', 'v', 0),
+('f', 'place_order', 'account text, symbol text, side text, price numeric, quantity numeric, order_type text DEFAULT ''limit''::text, time_in_force text DEFAULT ''gtc''::text, post_only boolean DEFAULT false, reduce_only boolean DEFAULT false, request_id text DEFAULT NULL::text, slot text DEFAULT NULL::text, strategy text DEFAULT ''''::text, instance text DEFAULT NULL::text, epoch bigint DEFAULT NULL::bigint, submit boolean DEFAULT true, valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone, wait interval DEFAULT ''00:00:00''::interval', 'quantmesh.placement', 'v', 12),
+('f', 'place_orders', 'account text, orders jsonb, submit boolean DEFAULT false', 'SETOF quantmesh.placement', 'v', 1),
+('f', 'claim_orders', 'account text, instance text DEFAULT NULL::text, epoch bigint DEFAULT NULL::bigint, max integer DEFAULT 10, OUT order_id bigint, OUT client_order_id text, OUT symbol text, OUT side text, OUT order_type text, OUT time_in_force text, OUT price numeric, OUT quantity numeric, OUT post_only boolean, OUT reduce_only boolean, OUT fence bigint, OUT send_before timestamp with time zone, OUT committed boolean', 'SETOF record', 'v', 3),
+('f', 'replace_order', 'account text, order_id bigint, price numeric, quantity numeric, request_id text DEFAULT NULL::text, instance text DEFAULT NULL::text, epoch bigint DEFAULT NULL::bigint, valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone', 'quantmesh.placement', 'v', 4),
+('f', 'apply_report', 'account text, symbol text, client_order_id text DEFAULT NULL::text, exchange_order_id text DEFAULT NULL::text, state text DEFAULT NULL::text, trade_id text DEFAULT NULL::text, last_quantity numeric DEFAULT NULL::numeric, last_price numeric DEFAULT NULL::numeric, cumulative_quantity numeric DEFAULT NULL::numeric, commission numeric DEFAULT NULL::numeric, commission_asset text DEFAULT NULL::text, is_maker boolean DEFAULT NULL::boolean, event_time timestamp with time zone DEFAULT NULL::timestamp with time zone, source text DEFAULT ''stream''::text, detail jsonb DEFAULT NULL::jsonb', 'quantmesh.report_result', 'v', 13),
+('f', 'resolve_submission', 'account text, order_id bigint, fence bigint, outcome text, code text DEFAULT NULL::text, message text DEFAULT NULL::text', 'quantmesh.report_result', 'v', 2),
+('f', 'settle_order', 'account text, order_id bigint, state text, reason text', 'quantmesh.report_result', 'v', 0),
+('f', 'cancel_order', 'account text, order_id bigint', 'quantmesh.cancellation', 'v', 0),
+('f', 'cancel_exchange_order', 'account text, symbol text, exchange_order_id text', 'quantmesh.cancellation', 'v', 0),
+('f', 'cancel_orders', 'account text, symbol text DEFAULT NULL::text, side text DEFAULT NULL::text, strategy text DEFAULT NULL::text, instance text DEFAULT NULL::text', 'SETOF quantmesh.cancellation', 'v', 4),
+('f', 'resolve_cancel', 'account text, order_id bigint, outcome text, code text DEFAULT NULL::text, message text DEFAULT NULL::text', 'quantmesh.report_result', 'v', 2),
+('f', 'set_market', 'account text, symbol text, tick_size numeric DEFAULT NULL::numeric, step_size numeric DEFAULT NULL::numeric, min_quantity numeric DEFAULT NULL::numeric, min_notional numeric DEFAULT NULL::numeric, level_width numeric DEFAULT NULL::numeric, slot_by text DEFAULT NULL::text, mode text DEFAULT NULL::text, base_asset text DEFAULT NULL::text, quote_asset text DEFAULT NULL::text, max_quantity numeric DEFAULT NULL::numeric', 'void', 'v', 10),
+('f', 'set_limits', 'account text, symbol text DEFAULT NULL::text, max_open_orders integer DEFAULT NULL::integer, max_position numeric DEFAULT NULL::numeric, max_notional numeric DEFAULT NULL::numeric, max_order_rate integer DEFAULT NULL::integer', 'void', 'v', 5),
+('f', 'set_trading_state', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, state text DEFAULT NULL::text, reason text DEFAULT NULL::text, OUT account text, OUT symbol text, OUT state text, OUT open_orders bigint, OUT in_flight bigint', 'SETOF record', 'v', 4),
+('f', 'halt', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, reason text DEFAULT NULL::text, OUT account text, OUT symbol text, OUT state text, OUT open_orders bigint, OUT in_flight bigint', 'SETOF record', 'v', 3),
+('f', 'resume', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, reason text DEFAULT NULL::text, OUT account text, OUT symbol text, OUT state text, OUT open_orders bigint, OUT in_flight bigint', 'SETOF record', 'v', 3),
+('f', 'trust_market', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, reason text DEFAULT NULL::text', 'bigint', 'v', 3),
+('f', 'set_baseline', 'account text, asset text, amount numeric, reason text', 'void', 'v', 0),
+('f', 'account_is_visible', 'account text', 'boolean', 's', 0),
+('f', 'market_is_trusted', 'trusted_generation integer', 'boolean', 'v', 0),
+('f', 'next_id', '', 'bigint', 'v', 0),
+('f', 'current_generation', '', 'integer', 'v', 0),
+('f', 'lock_market', 'account text, symbol text', 'void', 'v', 0),
+('f', 'markets_changed', '', 'void', 'v', 0);
 SELECT set_has(
     $$ SELECT prokind, proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile, pronargdefaults::int FROM member_function $$,
     $$ SELECT * FROM expected_function $$,
@@ -65,7 +91,8 @@ SELECT set_has(
 SELECT is_empty($$ SELECT oid::regprocedure FROM member_function WHERE proisstrict $$,
                 'no function is strict: a NULL is an error, never a silent NULL');
 SELECT is_empty(
-    $$ SELECT oid::regprocedure FROM member_function WHERE proparallel <> 'u' AND proname NOT IN ('version', 'order_key', 'right_objects', 'order_transition_rows') $$,
+    $$ SELECT oid::regprocedure FROM member_function WHERE proparallel <> 'u' AND proname NOT IN ('version', 'order_key', 'right_objects', 'order_transition_rows',
+                                                                                 'check_name', 'check_number', 'check_reason', 'derive_assets') $$,
     'functions are parallel unsafe, except those that touch nothing shared');
 SELECT is_empty(
     $$ SELECT oid::regprocedure FROM member_function
@@ -79,9 +106,17 @@ SELECT is_empty(
          AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false) $$,
     'SQL, plpgsql and SECURITY DEFINER functions pin search_path to pg_catalog, pg_temp');
 SELECT set_eq(
-    $$ SELECT proname::text FROM member_function WHERE prosecdef AND proname NOT LIKE '%order%' $$,
-    ARRAY['force_unlock', 'raise_fence'],
-    'only functions that write tables for others are SECURITY DEFINER');
+    $$ SELECT proname::text FROM member_function WHERE prosecdef $$,
+    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline'],
+    'only functions of operators are SECURITY DEFINER');
+SELECT is_empty(
+    $$ SELECT f.oid::regprocedure FROM member_function AS f, unnest(f.proargnames[1:f.pronargs]) AS a (name)
+       WHERE f.proname IN ('place_order', 'place_orders', 'claim_orders', 'replace_order', 'apply_report', 'resolve_submission', 'settle_order', 'cancel_order',
+                           'cancel_exchange_order', 'cancel_orders', 'resolve_cancel', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume',
+                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted')
+         AND obj_description(f.oid, 'pg_proc') !~ format('\m%s\M[^.]*:', a.name)
+         AND NOT (f.proname IN ('cancel_exchange_order', 'cancel_orders') AND a.name = 'account') $$,
+    'comments on functions of orders name every argument');
 SELECT is_empty(
     $$ SELECT oid::regprocedure FROM member_function
        WHERE proname IN ('acquire', 'try_xact_lock', 'xact_lock', 'try_xact_lock_many', 'xact_lock_many', 'try_lock', 'lock', 'unlock',
@@ -107,6 +142,16 @@ SELECT is_empty(
          AND coalesce(obj_description(m.objid, m.classid::regclass::text::name), '') = '' $$,
     'every other member object, the schema included, has a comment');
 
+SELECT is_empty(
+    $$ SELECT t.oid::regtype FROM pg_type AS t JOIN member_relation AS c ON c.oid = t.typrelid
+       WHERE c.relkind = 'c' AND (coalesce(obj_description(t.oid, 'pg_type'), '') = ''
+                                  OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND coalesce(col_description(c.oid, a.attnum), '') = '')) $$,
+    'every composite type and its columns have comments');
+SELECT is_empty(
+    $$ SELECT i.indexrelid::regclass FROM pg_index AS i JOIN member_relation AS c ON c.oid = i.indrelid
+       WHERE NOT i.indisprimary AND coalesce(obj_description(i.indexrelid, 'pg_class'), '') = '' $$,
+    'every index that is not a primary key has a comment');
+
 -- Rights of PUBLIC. A NULL acl means the default of the kind of object.
 SELECT is_empty(
     $$ SELECT f.oid::regprocedure, a.privilege_type
@@ -121,8 +166,12 @@ SELECT is_empty(
     'PUBLIC has no right on any column');
 SELECT is_empty(
     $$ SELECT n.nspname, a.privilege_type
-       FROM pg_namespace AS n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS a WHERE n.nspname = 'quantmesh' AND a.grantee = 0 $$,
-    'PUBLIC has no right on the schema');
+       FROM pg_namespace AS n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS a WHERE n.nspname IN ('quantmesh', 'quantmesh_compat') AND a.grantee = 0 $$,
+    'PUBLIC has no right on the schemas');
+SELECT is_empty(
+    $$ SELECT t.oid::regtype FROM pg_type AS t JOIN member_relation AS c ON c.oid = t.typrelid, aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) AS a
+       WHERE c.relkind = 'c' AND a.grantee = 0 $$,
+    'nor on its composite types');
 SELECT is_empty(
     $$ SELECT oid::regclass FROM member_relation WHERE relowner <> (SELECT extowner FROM pg_extension WHERE extname = 'quantmesh')
        UNION ALL
@@ -132,7 +181,9 @@ SELECT is_empty(
 -- Tables live in dumps; triggers on them would fire in a restore.
 SELECT set_has(
     $$ SELECT c::regclass::text FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'quantmesh' $$,
-    $$ VALUES ('quantmesh.fence_floor'), ('quantmesh.role_right'), ('quantmesh.force_unlock_log') $$,
+    $$ VALUES ('quantmesh.fence_floor'), ('quantmesh.role_right'), ('quantmesh.force_unlock_log'), ('quantmesh.account'), ('quantmesh.market'), ('quantmesh.instance'),
+              ('quantmesh.orders'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
+              ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action') $$,
     'tables with user data are dumped');
 SELECT is_empty(
     $$ SELECT oid::regclass FROM member_relation WHERE relkind = 'r'
@@ -143,8 +194,18 @@ SELECT is_empty(
     'no table has a trigger');
 SELECT is_empty(
     $$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN member_relation AS c ON c.oid = a.attrelid JOIN pg_collation AS o ON o.oid = a.attcollation
-       WHERE c.relkind = 'r' AND a.attnum > 0 AND a.attname IN ('key', 'account', 'privilege') AND o.collname <> 'C' $$,
-    'keys and accounts compare bytewise');
+       WHERE c.relkind = 'r' AND a.attnum > 0 AND o.collname <> 'C'
+         AND a.attname NOT IN ('reason', 'state_reason', 'resolution', 'error_code', 'error_message', 'owner') $$,
+    'keys, names and words compare bytewise');
+SELECT is_empty(
+    $$ SELECT i.indexrelid::regclass FROM pg_index AS i JOIN member_relation AS c ON c.oid = i.indrelid
+       JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+       WHERE a.attname <> 'account' AND c.relname <> 'instance' $$,
+    'every key and index begins with the account, but for instances');
+SELECT is_empty(
+    $$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN member_relation AS c ON c.oid = a.attrelid
+       WHERE c.relkind = 'r' AND a.attnum > 0 AND a.atttypid IN ('real'::regtype, 'double precision'::regtype, 'timestamp'::regtype, 'money'::regtype) $$,
+    'amounts are numeric, times have a time zone');
 
 -- Views: columns in order, with types.
 CREATE FUNCTION pg_temp.columns_of(relation regclass) RETURNS text LANGUAGE sql AS $$
@@ -152,7 +213,12 @@ CREATE FUNCTION pg_temp.columns_of(relation regclass) RETURNS text LANGUAGE sql 
     FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 SELECT has_view('quantmesh'::name, v::name, format('view %s is there', v))
-    FROM unnest(ARRAY['locks', 'lock_waits', 'lock_metrics', 'lock_conflicts', 'lock_engine']) AS v;
+    FROM unnest(ARRAY['locks', 'lock_waits', 'lock_metrics', 'lock_conflicts', 'lock_engine', 'order_transitions', 'open_orders', 'order_history', 'positions',
+                      'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials']) AS v;
+SELECT is_empty(
+    $$ SELECT c.oid::regclass FROM member_relation AS c
+       WHERE c.relkind = 'v' AND pg_get_viewdef(c.oid) ~ 'account_is_visible' <> coalesce('security_barrier=true' = ANY (c.reloptions), false) $$,
+    'views that show a part of a table are security barriers');
 SELECT is(pg_temp.columns_of('quantmesh.locks'),
     'key text, class text, account text, symbol text, mode text, state text, fence bigint, acquired_at timestamp with time zone, ttl_left interval, '
     'pid integer, username name, application_name text, instance text, waiters integer', 'columns of locks');
@@ -172,11 +238,100 @@ SELECT is(pg_temp.columns_of('quantmesh.lock_engine'),
     'leases integer, leases_max integer, locks_reserved integer, locks_max integer, lock_labels integer, lock_labels_max integer, stuck_holders bigint, '
     'stats_reset timestamp with time zone', 'columns of lock_engine');
 SELECT is(pg_temp.columns_of('quantmesh.fence_floor'),
-    'counter_id bigint, floor integer, generation integer, recorded_at timestamp with time zone, reason text', 'columns of fence_floor');
+    'counter_id bigint, floor integer, generation integer, tag text, recorded_at timestamp with time zone, reason text', 'columns of fence_floor');
 SELECT is(pg_temp.columns_of('quantmesh.role_right'),
     'role regrole, privilege text, account text, granted_at timestamp with time zone, granted_by name', 'columns of role_right');
 SELECT is(pg_temp.columns_of('quantmesh.force_unlock_log'),
     'at timestamp with time zone, key text, mode text, pid integer, owner text, fence bigint, operator name, reason text, freed boolean', 'columns of force_unlock_log');
+SELECT is(pg_temp.columns_of('quantmesh.open_orders'),
+    'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, filled_quantity numeric, '
+    'open_quantity numeric, average_price numeric, state text, cancel_state text, slot text, holds_slot boolean, post_only boolean, reduce_only boolean, '
+    'strategy text, instance text, owner text, request_id text, origin text, replaces bigint, client_order_id text, attempt integer, exchange_order_id '
+    'text, fence bigint, send_before timestamp with time zone, valid_until timestamp with time zone, created_at timestamp with time zone, submitted_at '
+    'timestamp with time zone, opened_at timestamp with time zone, cancel_requested_at timestamp with time zone, updated_at timestamp with time zone, '
+    'error_code text, error_message text', 'columns of open_orders');
+SELECT is(pg_temp.columns_of('quantmesh.order_history'),
+    'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, filled_quantity numeric, '
+    'busted_quantity numeric, missing_quantity numeric, average_price numeric, state text, cancel_state text, slot text, post_only boolean, reduce_only '
+    'boolean, strategy text, instance text, owner text, request_id text, origin text, replaces bigint, client_order_id text, attempt integer, '
+    'exchange_order_id text, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
+    'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
+    'text', 'columns of order_history');
+SELECT is(pg_temp.columns_of('quantmesh.positions'),
+    'account text, symbol text, strategy text, base_asset text, quote_asset text, quantity numeric, cost numeric, average_price numeric, realized_profit '
+    'numeric, consistent boolean, last_executed_at timestamp with time zone, last_trade_id text, updated_at timestamp with time zone', 'columns of positions');
+SELECT is(pg_temp.columns_of('quantmesh.position_sums'),
+    'account text, symbol text, strategy text, fills bigint, bought numeric, sold numeric, base_commission numeric, quote_commission numeric, quantity '
+    'numeric', 'columns of position_sums');
+SELECT is(pg_temp.columns_of('quantmesh.fills'),
+    'account text, symbol text, trade_id text, kind text, order_id bigint, strategy text, side text, quantity numeric, price numeric, amount numeric, '
+    'commission numeric, commission_asset text, is_maker boolean, executed_at timestamp with time zone, booked_at timestamp with time zone, source text, '
+    'position_after numeric, cost_after numeric, profit_after numeric', 'columns of fills');
+SELECT is(pg_temp.columns_of('quantmesh.commissions'),
+    'account text, symbol text, strategy text, commission_asset text, commission numeric, fills bigint', 'columns of commissions');
+SELECT is(pg_temp.columns_of('quantmesh.markets'),
+    'account text, symbol text, base_asset text, quote_asset text, trading_state text, trust text, global_state text, global_reason text, account_state '
+    'text, account_reason text, market_state text, market_reason text, open_orders bigint, max_open_orders integer, account_max_open_orders integer, '
+    'open_notional numeric, max_notional numeric, account_max_notional numeric, position numeric, max_position numeric, max_order_rate integer, '
+    'account_max_order_rate integer, tick_size numeric, step_size numeric, min_quantity numeric, max_quantity numeric, min_notional numeric, level_width '
+    'numeric, slot_by text, mode text', 'columns of markets');
+SELECT is(pg_temp.columns_of('quantmesh.discrepancies'),
+    'account text, discrepancy_id bigint, code text, symbol text, order_id bigint, subject text, local jsonb, remote jsonb, first_seen timestamp with time '
+    'zone, last_seen timestamp with time zone, seen_count bigint, resolved_at timestamp with time zone, resolution text', 'columns of discrepancies');
+SELECT is(pg_temp.columns_of('quantmesh.order_metrics'),
+    'account text, symbol text, side text, placed bigint, skipped bigint, duplicate bigint, denied bigint, intent bigint, submitted bigint, unknown bigint, '
+    'open bigint, partially_filled bigint, lost bigint, filled bigint, canceled bigint, expired bigint, rejected bigint, aborted bigint, never_accepted '
+    'bigint, trades bigint, accepted bigint, accepted_p50_ms double precision, accepted_p95_ms double precision, accepted_p99_ms double precision, '
+    'accepted_max_ms double precision, stats_reset timestamp with time zone', 'columns of order_metrics');
+SELECT is(pg_temp.columns_of('quantmesh.order_denials'),
+    'account text, symbol text, side text, outcome text, reason text, requests bigint', 'columns of order_denials');
+SELECT is(pg_temp.columns_of('quantmesh.account'),
+    'account text, max_open_orders integer, max_notional numeric, max_order_rate integer, trading_state text, state_reason text, state_set_by name, '
+    'state_set_at timestamp with time zone, created_at timestamp with time zone', 'columns of account');
+SELECT is(pg_temp.columns_of('quantmesh.market'),
+    'account text, symbol text, base_asset text, quote_asset text, tick_size numeric, step_size numeric, min_quantity numeric, max_quantity numeric, '
+    'min_notional numeric, level_width numeric, slot_by text, mode text, max_open_orders integer, max_position numeric, max_notional numeric, '
+    'max_order_rate integer, trading_state text, state_reason text, state_set_by name, state_set_at timestamp with time zone, trusted_generation integer, '
+    'created_at timestamp with time zone', 'columns of market');
+SELECT is(pg_temp.columns_of('quantmesh.instance'),
+    'instance text, epoch bigint, registered_at timestamp with time zone', 'columns of instance');
+SELECT is(pg_temp.columns_of('quantmesh.orders'),
+    'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, post_only boolean, '
+    'reduce_only boolean, slot text, strategy text, instance text, epoch bigint, owner text, request_id text, origin text, replaces bigint, client_order_id '
+    'text, attempt integer, exchange_order_id text, state text, cancel_state text, live boolean, holds_slot boolean, exposed boolean, fence bigint, '
+    'filled_quantity numeric, busted_quantity numeric, filled_quote numeric, reported_quantity numeric, send_before timestamp with time zone, valid_until '
+    'timestamp with time zone, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
+    'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
+    'text', 'columns of orders');
+SELECT is(pg_temp.columns_of('quantmesh.exchange_order'),
+    'account text, symbol text, exchange_order_id text, order_id bigint', 'columns of exchange_order');
+SELECT is(pg_temp.columns_of('quantmesh.order_event'),
+    'account text, order_id bigint, event_id bigint, at timestamp with time zone, event text, from_state text, to_state text, cancel_state text, source '
+    'text, trade_id text, event_time timestamp with time zone, discrepancy text, detail jsonb', 'columns of order_event');
+SELECT is(pg_temp.columns_of('quantmesh.fill'),
+    'account text, symbol text, trade_id text, order_id bigint, strategy text, side text, kind text, quantity numeric, price numeric, commission numeric, '
+    'commission_asset text, is_maker boolean, executed_at timestamp with time zone, booked_at timestamp with time zone, source text, position_after '
+    'numeric, cost_after numeric, profit_after numeric', 'columns of fill');
+SELECT is(pg_temp.columns_of('quantmesh.position'),
+    'account text, symbol text, strategy text, quantity numeric, cost numeric, realized_profit numeric, last_executed_at timestamp with time zone, '
+    'last_trade_id text, last_kind text, updated_at timestamp with time zone', 'columns of position');
+SELECT is(pg_temp.columns_of('quantmesh.balance_baseline'),
+    'account text, asset text, amount numeric, reason text, set_by name, set_at timestamp with time zone', 'columns of balance_baseline');
+SELECT is(pg_temp.columns_of('quantmesh.discrepancy'),
+    'account text, discrepancy_id bigint, code text, symbol text, order_id bigint, subject text, local jsonb, remote jsonb, first_seen timestamp with time '
+    'zone, last_seen timestamp with time zone, seen_count bigint, resolved_at timestamp with time zone, resolution text', 'columns of discrepancy');
+SELECT is(pg_temp.columns_of('quantmesh.operator_action'),
+    'account text, action_id bigint, at timestamp with time zone, operator name, action text, symbol text, order_id bigint, reason text, detail jsonb', 'columns of operator_action');
+SELECT is(pg_temp.columns_of('quantmesh_compat.orders'),
+    'id bigint, order_id text, client_order_id text, symbol text, side text, price numeric, quantity numeric, status text, created_at timestamp with time '
+    'zone, updated_at timestamp with time zone', 'columns of quantmesh_compat.orders');
+SELECT is(pg_temp.columns_of('quantmesh_compat.trades'),
+    'id bigint, buy_order_id text, sell_order_id text, exchange text, symbol text, buy_price numeric, sell_price numeric, quantity numeric, pnl numeric, '
+    'created_at timestamp with time zone', 'columns of quantmesh_compat.trades');
+SELECT is(pg_temp.columns_of('quantmesh_compat.reconciliation_history'),
+    'id bigint, symbol text, reconcile_time timestamp with time zone, local_position numeric, exchange_position numeric, position_diff numeric, '
+    'active_buy_orders bigint, active_sell_orders bigint, pending_sell_qty numeric, total_buy_qty numeric, total_sell_qty numeric, estimated_profit '
+    'numeric, actual_profit numeric, created_at timestamp with time zone', 'columns of quantmesh_compat.reconciliation_history');
 
 -- Settings: users may change default TTLs and nothing else.
 SELECT set_eq(

@@ -1,0 +1,283 @@
+/*
+ * SQL function: taking intents to send them. What it promises is in its COMMENT
+ * (sql/61_placing.sql).
+ *
+ * Each market that has intents is locked, shared, before its state is read, as
+ * placing does, so that a halt that has returned is the last word. The locks are
+ * taken in the order of the symbols. Rows that somebody else works on are passed
+ * over.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "fence.h"
+#include "funcapi.h"
+#include "market.h"
+#include "miscadmin.h"
+#include "order_argument.h"
+#include "order_row.h"
+#include "place.h"
+#include "query.h"
+#include "settings.h"
+#include "shared.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(qm_claim_orders);
+
+#define CLAIM_MAX 1000  /* orders in one call */
+#define EXPIRE_MAX 1000 /* intents out of time that one call ends beside them */
+#define CLAIM_COLUMNS 13
+
+/* Who claims. */
+typedef struct Claim
+{
+    const char *account;
+    const char *instance; /* NULL: keep the order's own */
+    int64 epoch;          /* 0: none */
+    int max;
+    TimestampTz now;
+} Claim;
+
+static void read_claim(FunctionCallInfo fcinfo, Claim *claim);
+static bool is_current(const Claim *claim);
+static ArrayType *lock_open_markets(const Claim *claim);
+static bool takes_intents(const char *account, const char *symbol);
+static void withdraw_expired(const Claim *claim);
+static void claim_waiting(const Claim *claim, ArrayType *symbols, ReturnSetInfo *result);
+static int64 *read_order_ids(uint64 count);
+static void submit(const Claim *claim, QmOrder *order);
+static void put_order(const QmOrder *order, ReturnSetInfo *result);
+
+/* qm_claim_orders is quantmesh.claim_orders. */
+Datum
+qm_claim_orders(PG_FUNCTION_ARGS)
+{
+    static const char function[] = "quantmesh.claim_orders()";
+    QmQueryScope scope;
+    Claim claim;
+
+    qm_require_running(function);
+    read_claim(fcinfo, &claim);
+    InitMaterializedSRF(fcinfo, 0);
+    qm_place_prepare(function, claim.account);
+    qm_query_begin(&scope);
+    {
+        ArrayType *symbols = lock_open_markets(&claim);
+
+        if (is_current(&claim))
+        {
+            claim.now = GetCurrentTimestamp();
+            withdraw_expired(&claim);
+            claim_waiting(&claim, symbols, (ReturnSetInfo *) fcinfo->resultinfo);
+        }
+    }
+    qm_query_end(&scope);
+    return (Datum) 0;
+}
+
+/* read_claim reads and checks the arguments. */
+static void
+read_claim(FunctionCallInfo fcinfo, Claim *claim)
+{
+    memset(claim, 0, sizeof(*claim));
+    claim->account = qm_arg_account(fcinfo, 0);
+    claim->instance = qm_arg_name_or_null(fcinfo, 1, "instance");
+    if (!PG_ARGISNULL(2))
+        claim->epoch = qm_arg_positive(fcinfo, 2, "epoch");
+    if (claim->epoch != 0 && claim->instance == NULL)
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instance must not be null where epoch is given")));
+    if (PG_ARGISNULL(3))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max must not be null")));
+    claim->max = PG_GETARG_INT32(3);
+    if (claim->max < 1 || claim->max > CLAIM_MAX)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("max must be from 1 to %d, not %d", CLAIM_MAX, claim->max)));
+}
+
+/* is_current says whether the sender is no instance, or the one that is registered under that name now. */
+static bool
+is_current(const Claim *claim)
+{
+    int64 epoch;
+
+    return claim->epoch == 0 || (qm_instance_find(claim->instance, &epoch) && epoch == claim->epoch);
+}
+
+/* lock_open_markets locks all markets that have intents, and returns the symbols of those whose intents may be sent. */
+static ArrayType *
+lock_open_markets(const Claim *claim)
+{
+    static QmQuery query = {"SELECT DISTINCT symbol FROM quantmesh.orders "
+                            "WHERE account = $1 AND exposed AND state = 'intent' ORDER BY symbol",
+                            1,
+                            {TEXTOID}};
+    Datum account[] = {CStringGetTextDatum(claim->account)};
+    uint64 count = qm_query_read_latest(&query, account, NULL);
+    Datum *symbols = palloc(sizeof(Datum) * (count + 1));
+    int open = 0;
+
+    for (uint64 row = 0; row < count; row++)
+    {
+        bool isnull;
+        Datum symbol = qm_query_value(row, 0, &isnull);
+        char *name = TextDatumGetCString(symbol);
+
+        qm_market_lock_shared(claim->account, name);
+        if (takes_intents(claim->account, name))
+            symbols[open++] = symbol;
+    }
+    return construct_array(symbols, open, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* takes_intents says whether a market that is locked is neither halted nor waits for a reconciliation. */
+static bool
+takes_intents(const char *account, const char *symbol)
+{
+    QmMarket market;
+
+    return qm_market_find(account, symbol, &market) && market.state != QM_TRADING_HALTED &&
+           qm_market_is_trusted(&market);
+}
+
+/* withdraw_expired aborts intents that are out of time, of whichever market. */
+static void
+withdraw_expired(const Claim *claim)
+{
+    /* The sum keeps the planner from walking the account's history in the order of ids until the limit is reached. */
+    static QmQuery query = {"SELECT order_id FROM quantmesh.orders "
+                            "WHERE account = $1 AND exposed AND state = 'intent' AND valid_until <= $2 "
+                            "ORDER BY order_id + 0 LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
+                            3,
+                            {TEXTOID, TIMESTAMPTZOID, INT8OID}};
+    const char *const reason[][2] = {{"reason", "valid_until passed"}};
+    QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_WITHDRAWN), .source = "call"};
+    Datum values[] = {CStringGetTextDatum(claim->account), TimestampTzGetDatum(claim->now), Int64GetDatum(EXPIRE_MAX)};
+    uint64 count = qm_query_run(&query, values, NULL);
+    int64 *order_ids = read_order_ids(count);
+
+    news.detail = qm_jsonb_object(lengthof(reason), reason);
+    for (uint64 i = 0; i < count; i++)
+    {
+        QmOrder *before = qm_order_lock(claim->account, order_ids[i]);
+        QmOrder *order = qm_order_copy(before);
+
+        qm_fence_prepare();
+        (void) qm_order_happen(order, QM_EVENT_WITHDRAWN);
+        qm_order_write(before, order, &news);
+    }
+}
+
+/*
+ * claim_waiting submits the oldest intents of the markets, if there are any, and
+ * puts them into the result. An intent waits as long as an order that it replaces is live, also
+ * over intents in between that were replaced before anybody had sent them.
+ */
+static void
+claim_waiting(const Claim *claim, ArrayType *symbols, ReturnSetInfo *result)
+{
+    /* The sum is there for the same reason as in withdraw_expired. */
+    static QmQuery query = {"SELECT o.order_id FROM quantmesh.orders AS o "
+                            "WHERE o.account = $1 AND o.exposed AND o.state = 'intent' AND o.symbol = ANY ($2) "
+                            "AND (o.valid_until IS NULL OR o.valid_until > $3) AND NOT EXISTS ("
+                            "WITH RECURSIVE replaced AS ("
+                            "SELECT r.account, r.replaces, r.live, r.submitted_at FROM quantmesh.orders AS r "
+                            "WHERE r.account = o.account AND r.order_id = o.replaces "
+                            "UNION ALL "
+                            "SELECT r.account, r.replaces, r.live, r.submitted_at FROM replaced AS n "
+                            "JOIN quantmesh.orders AS r ON r.account = n.account AND r.order_id = n.replaces "
+                            "WHERE n.submitted_at IS NULL) "
+                            "SELECT FROM replaced WHERE live) "
+                            "ORDER BY o.order_id + 0 LIMIT $4 FOR NO KEY UPDATE OF o SKIP LOCKED",
+                            4,
+                            {TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID}};
+    QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_CLAIMED), .source = "call"};
+    Datum values[] = {CStringGetTextDatum(claim->account),
+                      PointerGetDatum(symbols),
+                      TimestampTzGetDatum(claim->now),
+                      Int64GetDatum(claim->max)};
+    uint64 count;
+    int64 *order_ids;
+
+    if (ARR_NDIM(symbols) == 0)
+        return;
+    count = qm_query_run(&query, values, NULL);
+    order_ids = read_order_ids(count);
+    for (uint64 i = 0; i < count; i++)
+    {
+        QmOrder *before = qm_order_lock(claim->account, order_ids[i]);
+        QmOrder *order = qm_order_copy(before);
+
+        submit(claim, order);
+        qm_order_write(before, order, &news);
+        put_order(order, result);
+    }
+    if (count > 0 && !qm_allow_async_commit)
+        ForceSyncCommit();
+}
+
+/* read_order_ids copies the ids that the last command has locked, before the next command. */
+static int64 *
+read_order_ids(uint64 count)
+{
+    int64 *order_ids = palloc(sizeof(int64) * (count + 1));
+
+    for (uint64 row = 0; row < count; row++)
+    {
+        bool isnull;
+
+        order_ids[row] = DatumGetInt64(qm_query_value(row, 0, &isnull));
+    }
+    return order_ids;
+}
+
+/* submit makes an intent the claimer's, who may send it until send_before. */
+static void
+submit(const Claim *claim, QmOrder *order)
+{
+    QmOrderEffect effect PG_USED_FOR_ASSERTS_ONLY = qm_order_happen(order, QM_EVENT_CLAIMED);
+
+    Assert(effect == QM_EFFECT_MOVES);
+    qm_fence_prepare();
+    order->fence = qm_fence_next();
+    qm_fence_prepare();
+    order->submitted_at = claim->now;
+    order->send_before = TimestampTzPlusMilliseconds(claim->now, qm_send_window_ms);
+    if (order->valid_until != 0)
+        order->send_before = Min(order->send_before, order->valid_until);
+    if (claim->instance != NULL)
+    {
+        order->instance = unconstify(char *, claim->instance);
+        order->epoch = claim->epoch;
+    }
+}
+
+/* put_order adds a claimed order to the result. */
+static void
+put_order(const QmOrder *order, ReturnSetInfo *result)
+{
+    Datum values[CLAIM_COLUMNS] = {
+        Int64GetDatum(order->order_id),
+        CStringGetTextDatum(order->client_order_id),
+        CStringGetTextDatum(order->symbol),
+        CStringGetTextDatum(order->buy ? "buy" : "sell"),
+        CStringGetTextDatum(order->order_type),
+        CStringGetTextDatum(order->time_in_force),
+        order->price == NULL ? (Datum) 0 : NumericGetDatum(order->price),
+        NumericGetDatum(order->quantity),
+        BoolGetDatum(order->post_only),
+        BoolGetDatum(order->reduce_only),
+        Int64GetDatum(order->fence),
+        TimestampTzGetDatum(order->send_before),
+        BoolGetDatum(!IsTransactionBlock()),
+    };
+    bool nulls[CLAIM_COLUMNS] = {0};
+
+    nulls[6] = order->price == NULL;
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}

@@ -1,0 +1,26 @@
+/*
+ * Decimals: exact arithmetic on the server's numeric, for quantities and money
+ * in the tables. Results have no trailing zeros, so equal numbers look equal.
+ */
+#ifndef QM_DECIMAL_H
+#define QM_DECIMAL_H
+
+#include "postgres.h"
+
+#include "utils/numeric.h"
+
+#define QM_DECIMAL_QUOTIENT_SCALE 30 /* decimals that a division keeps */
+
+extern Numeric qm_decimal_zero(void);
+extern Numeric qm_decimal_trim(Numeric value);
+extern Numeric qm_decimal_add(Numeric left, Numeric right);
+extern Numeric qm_decimal_sub(Numeric left, Numeric right);
+extern Numeric qm_decimal_mul(Numeric left, Numeric right);
+extern Numeric qm_decimal_negate(Numeric value);
+extern Numeric qm_decimal_abs(Numeric value);
+extern Numeric qm_decimal_share(Numeric whole, Numeric part, Numeric of);
+extern int qm_decimal_cmp(Numeric left, Numeric right);
+extern int qm_decimal_sign(Numeric value);
+extern char *qm_decimal_text(Numeric value);
+
+#endif

@@ -1,0 +1,585 @@
+/*
+ * The ledger. Every trade of an order is one row of quantmesh.fill, booked once
+ * whoever reports it and how often; a bust is a row of its own with a negative
+ * quantity. Which report comes first does not matter:
+ *
+ * Profit is defined on the fills of one account, symbol and strategy in the
+ * order of (time, trade id, trade before bust). Each row keeps the running
+ * position, cost and profit after it, and the row of quantmesh.position those of
+ * the last one. A fill that is not the last has all later ones computed again from
+ * its predecessor. Of several times for one trade the earliest counts.
+ *
+ * The position's row is locked while its fills are read and written. The order
+ * is: the order's row, the position's row, the fill.
+ */
+#include "ledger.h"
+
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "decimal.h"
+#include "ledger_step.h"
+#include "market_number.h"
+#include "miscadmin.h"
+#include "order_metric.h"
+#include "query.h"
+#include "query_row.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define RECOMPUTE_BATCH 1000 /* fills that are in memory at a time */
+
+/* The position's row, and the market's assets. */
+typedef struct Position
+{
+    QmRunning running;
+    QmAssets assets;
+    QmFillKey last;
+} Position;
+
+/* What the ledger has under a trade id. */
+typedef struct Known
+{
+    bool found;
+    int64 order_id;
+    Numeric quantity; /* negative for a bust */
+    Numeric price;
+    Numeric commission;
+    char *commission_asset;
+    bool maker_known;
+    TimestampTz executed_at;
+} Known;
+
+static bool try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking);
+static bool lock_position(const QmOrder *order, const char *unless_known, Position *position);
+static void create_position(const QmOrder *order);
+static void read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin);
+static bool book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *booking);
+static bool insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmRunning *after);
+static void count_trade(const QmOrder *order, const QmFill *fill);
+static QmFill fill_of(const QmOrder *order, const QmTrade *trade);
+static bool same_numbers(const Known *known, const QmTrade *trade);
+static bool same_commission(const Known *known, const QmTrade *trade);
+static bool commission_is_known(const Known *known);
+static Jsonb *show(const Known *known);
+static void complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking);
+static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker);
+static void recompute(const QmOrder *order, Position *position, const QmFillKey *from);
+static void read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running);
+static int read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, QmFill *fills,
+                      QmRunning *known, bool *more);
+static void keep_last(Position *position, const QmFillKey *last);
+static bool same_running(const QmRunning *left, const QmRunning *right);
+static void write_running(const QmOrder *order, const QmFillKey *key, const QmRunning *running);
+static void write_position(const QmOrder *order, const Position *position);
+
+/* qm_ledger_book books a trade or a bust of the order, unless the ledger has it already. */
+void
+qm_ledger_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
+{
+    memset(booking, 0, sizeof(*booking));
+    booking->position_change = qm_decimal_zero();
+    while (!try_to_book(order, trade, booking))
+        CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * try_to_book returns false when it has to be tried again: the position had no
+ * row, or another transaction has booked the trade id meanwhile. A trade id
+ * belongs to one order; nothing is booked for another.
+ */
+static bool
+try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
+{
+    Position position;
+    Known same;
+    Known twin;
+
+    if (lock_position(order, trade->trade_id, &position))
+        return book(order, trade, &position, booking);
+
+    read_known(order, trade, &same, &twin);
+    if (!same.found && !twin.found)
+    {
+        create_position(order);
+        return false;
+    }
+    if (same.found)
+    {
+        if (same.order_id == order->order_id && same_numbers(&same, trade) && same_commission(&same, trade))
+            complete(order, trade, &same, booking);
+        else
+            booking->known = show(&same);
+        return true;
+    }
+    if (twin.order_id != order->order_id || !same_numbers(&twin, trade))
+        booking->known = show(&twin);
+    if (twin.order_id != order->order_id)
+        return true;
+    return lock_position(order, NULL, &position) && book(order, trade, &position, booking);
+}
+
+/*
+ * lock_position reads and locks the position's row; false when there is none, or
+ * when a trade or bust of this id is booked already. A duplicate thus locks
+ * nothing.
+ */
+static bool
+lock_position(const QmOrder *order, const char *unless_known, Position *position)
+{
+    static QmQuery query =
+        {"SELECT p.quantity, p.cost, p.realized_profit, p.last_executed_at, p.last_trade_id, p.last_kind = 'bust', "
+         "m.base_asset, m.quote_asset "
+         "FROM quantmesh.position AS p LEFT JOIN quantmesh.market AS m ON m.account = $1 AND m.symbol = $2 "
+         "WHERE p.account = $1 AND p.symbol = $2 AND p.strategy = $3 AND ($4 IS NULL OR NOT EXISTS "
+         "(SELECT FROM quantmesh.fill AS f WHERE f.account = $1 AND f.symbol = $2 AND f.trade_id = $4)) "
+         "FOR NO KEY UPDATE OF p",
+         4,
+         {TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(order->strategy),
+                      unless_known == NULL ? (Datum) 0 : CStringGetTextDatum(unless_known)};
+    bool nulls[] = {false, false, false, unless_known == NULL};
+
+    if (qm_query_run(&query, values, nulls) == 0)
+        return false;
+    position->running.quantity = qm_row_number(0, 0);
+    position->running.cost = qm_row_number(0, 1);
+    position->running.profit = qm_row_number(0, 2);
+    position->last.executed_at = qm_row_int64(0, 3);
+    position->last.trade_id = qm_row_text(0, 4);
+    position->last.bust = qm_row_bool(0, 5);
+    position->assets.base = qm_row_text(0, 6);
+    position->assets.quote = qm_row_text(0, 7);
+    return true;
+}
+
+/* create_position makes the row of a flat position that has no fill yet. */
+static void
+create_position(const QmOrder *order)
+{
+    static QmQuery query = {
+        "INSERT INTO quantmesh.position (account, symbol, strategy, quantity, cost, realized_profit, last_executed_at, "
+        "last_trade_id, last_kind, updated_at) VALUES ($1, $2, $3, 0, 0, 0, '-infinity', '', 'trade', $4) "
+        "ON CONFLICT DO NOTHING",
+        4,
+        {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(order->strategy),
+                      TimestampTzGetDatum(GetCurrentTimestamp())};
+
+    (void) qm_query_run(&query, values, NULL);
+}
+
+/* read_known reads what is booked under the trade's id: of its own kind, and of the other. */
+static void
+read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
+{
+    static QmQuery query = {"SELECT kind = 'bust', order_id, quantity, price, commission, commission_asset, is_maker "
+                            "IS NOT NULL, executed_at "
+                            "FROM quantmesh.fill WHERE account = $1 AND symbol = $2 AND trade_id = $3",
+                            3,
+                            {TEXTOID, TEXTOID, TEXTOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(trade->trade_id)};
+    uint64 rows = qm_query_read_latest(&query, values, NULL);
+
+    memset(same, 0, sizeof(*same));
+    memset(twin, 0, sizeof(*twin));
+    for (uint64 row = 0; row < rows; row++)
+    {
+        Known *known = qm_row_bool(row, 0) == trade->bust ? same : twin;
+
+        known->found = true;
+        known->order_id = qm_row_int64(row, 1);
+        known->quantity = qm_row_number(row, 2);
+        known->price = qm_row_number(row, 3);
+        known->commission = qm_row_number(row, 4);
+        known->commission_asset = qm_row_text(row, 5);
+        known->maker_known = qm_row_bool(row, 6);
+        known->executed_at = qm_row_int64(row, 7);
+    }
+}
+
+/* book adds the trade to the ledger; false when its id was booked meanwhile. The position is locked. */
+static bool
+book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *booking)
+{
+    QmFill fill = fill_of(order, trade);
+    Numeric before = position->running.quantity;
+    QmRunning after = position->running;
+
+    qm_ledger_step(&after, &fill, &position->assets);
+    if (!insert(order, &fill, trade, &after))
+        return false;
+    if (qm_fill_key_cmp(&fill.key, &position->last) < 0)
+    {
+        recompute(order, position, &fill.key);
+        after = position->running;
+    }
+    booking->booked = true;
+    booking->position_change = qm_decimal_sub(after.quantity, before);
+    if (!trade->bust)
+        count_trade(order, &fill);
+    return true;
+}
+
+/* fill_of returns the trade as the ledger counts it. */
+static QmFill
+fill_of(const QmOrder *order, const QmTrade *trade)
+{
+    Numeric commission = trade->commission == NULL ? qm_decimal_zero() : qm_decimal_trim(trade->commission);
+    Numeric quantity = qm_decimal_trim(trade->quantity);
+    QmFill fill = {.buy = order->buy, .price = qm_decimal_trim(trade->price)};
+
+    fill.key.executed_at = trade->executed_at != 0 ? trade->executed_at : GetCurrentTimestamp();
+    fill.key.trade_id = trade->trade_id;
+    fill.key.bust = trade->bust;
+    fill.quantity = trade->bust ? qm_decimal_negate(quantity) : quantity;
+    fill.commission = trade->bust ? qm_decimal_negate(commission) : commission;
+    fill.commission_asset = trade->commission == NULL ? NULL : trade->commission_asset;
+    return fill;
+}
+
+/*
+ * insert adds the fill's row and makes the position what it is after it, as if it
+ * were the last; false when the row is there already.
+ */
+static bool
+insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmRunning *after)
+{
+    static QmQuery query =
+        {"WITH booked AS (INSERT INTO quantmesh.fill (account, symbol, trade_id, order_id, strategy, side, kind, "
+         "quantity, "
+         "price, commission, commission_asset, is_maker, executed_at, booked_at, source, position_after, cost_after, "
+         "profit_after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+         "ON CONFLICT DO NOTHING RETURNING 1) "
+         "UPDATE quantmesh.position SET quantity = $16, cost = $17, realized_profit = $18, last_executed_at = $13, "
+         "last_trade_id = $3, last_kind = $7, updated_at = $14 "
+         "WHERE account = $1 AND symbol = $2 AND strategy = $5 AND EXISTS (SELECT FROM booked)",
+         18,
+         {TEXTOID,
+          TEXTOID,
+          TEXTOID,
+          INT8OID,
+          TEXTOID,
+          TEXTOID,
+          TEXTOID,
+          NUMERICOID,
+          NUMERICOID,
+          NUMERICOID,
+          TEXTOID,
+          BOOLOID,
+          TIMESTAMPTZOID,
+          TIMESTAMPTZOID,
+          TEXTOID,
+          NUMERICOID,
+          NUMERICOID,
+          NUMERICOID}};
+    const char *asset = fill->commission_asset;
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(fill->key.trade_id),
+                      Int64GetDatum(order->order_id),
+                      CStringGetTextDatum(order->strategy),
+                      CStringGetTextDatum(order->buy ? "buy" : "sell"),
+                      CStringGetTextDatum(fill->key.bust ? "bust" : "trade"),
+                      NumericGetDatum(fill->quantity),
+                      NumericGetDatum(fill->price),
+                      NumericGetDatum(fill->commission),
+                      asset == NULL ? (Datum) 0 : CStringGetTextDatum(asset),
+                      BoolGetDatum(trade->is_maker > 0),
+                      TimestampTzGetDatum(fill->key.executed_at),
+                      TimestampTzGetDatum(GetCurrentTimestamp()),
+                      CStringGetTextDatum(trade->source),
+                      NumericGetDatum(after->quantity),
+                      NumericGetDatum(after->cost),
+                      NumericGetDatum(after->profit)};
+    bool nulls[lengthof(values)] = {[10] = asset == NULL, [11] = trade->is_maker < 0};
+
+    return qm_query_run(&query, values, nulls) == 1;
+}
+
+/* count_trade tells the metrics. */
+static void
+count_trade(const QmOrder *order, const QmFill *fill)
+{
+    Datum quantity = DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(fill->quantity));
+    Datum price = DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(fill->price));
+
+    qm_order_count_trade(qm_market_number(order->account, order->symbol),
+                         order->buy,
+                         DatumGetFloat8(quantity),
+                         DatumGetFloat8(price));
+}
+
+/* same_numbers says whether quantity and price are those that are known, of whatever kind. */
+static bool
+same_numbers(const Known *known, const QmTrade *trade)
+{
+    return qm_decimal_cmp(qm_decimal_abs(known->quantity), trade->quantity) == 0 &&
+           qm_decimal_cmp(known->price, trade->price) == 0;
+}
+
+/* same_commission says whether the commission is the one that is known, as far as either side knows it. */
+static bool
+same_commission(const Known *known, const QmTrade *trade)
+{
+    Numeric booked = trade->bust ? qm_decimal_negate(known->commission) : known->commission;
+
+    if (trade->commission == NULL || !commission_is_known(known))
+        return true;
+    return qm_decimal_cmp(booked, trade->commission) == 0 &&
+           strcmp(known->commission_asset, trade->commission_asset) == 0;
+}
+
+/* commission_is_known says whether a report has named the commission: then it has an asset. */
+static bool
+commission_is_known(const Known *known)
+{
+    return known->commission_asset != NULL;
+}
+
+/* show returns what is known, for a discrepancy. */
+static Jsonb *
+show(const Known *known)
+{
+    const char *pairs[][2] = {{"order_id", psprintf(INT64_FORMAT, known->order_id)},
+                              {"quantity", qm_decimal_text(known->quantity)},
+                              {"price", qm_decimal_text(known->price)},
+                              {"commission", qm_decimal_text(known->commission)},
+                              {"commission_asset", known->commission_asset}};
+
+    return qm_jsonb_object(lengthof(pairs), (const char *const(*)[2]) pairs);
+}
+
+/* complete adds to a fill what an earlier report of it did not say: commission, maker, or a time before the known one. */
+static void
+complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking)
+{
+    QmFill fill = fill_of(order, trade);
+    bool commission = trade->commission != NULL && trade->commission_asset != NULL && !commission_is_known(known);
+    bool maker = trade->is_maker >= 0 && !known->maker_known;
+    bool earlier = trade->executed_at != 0 && trade->executed_at < known->executed_at;
+    Position position;
+    Numeric before;
+
+    if (!commission && !maker && !earlier)
+        return;
+    if (!lock_position(order, NULL, &position))
+        elog(ERROR, "position of order " INT64_FORMAT " is gone", order->order_id);
+    before = position.running.quantity;
+    if (!earlier)
+        fill.key.executed_at = known->executed_at;
+    update_facts(order, &fill, commission, maker ? trade->is_maker : -1);
+    if (commission || earlier)
+        recompute(order, &position, &fill.key);
+    booking->completed = true;
+    booking->position_change = qm_decimal_sub(position.running.quantity, before);
+}
+
+/* update_facts writes what complete has learnt of a fill. */
+static void
+update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker)
+{
+    static QmQuery query = {"UPDATE quantmesh.fill SET executed_at = $5, commission = coalesce($6, commission), "
+                            "commission_asset = coalesce($7, commission_asset), is_maker = coalesce($8, is_maker) "
+                            "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND kind = $4",
+                            8,
+                            {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, TEXTOID, BOOLOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(fill->key.trade_id),
+                      CStringGetTextDatum(fill->key.bust ? "bust" : "trade"),
+                      TimestampTzGetDatum(fill->key.executed_at),
+                      NumericGetDatum(fill->commission),
+                      commission ? CStringGetTextDatum(fill->commission_asset) : (Datum) 0,
+                      BoolGetDatum(is_maker > 0)};
+    bool nulls[] = {false, false, false, false, false, !commission, !commission, is_maker < 0};
+
+    (void) qm_query_run(&query, values, nulls);
+}
+
+/*
+ * recompute computes the running values of a fill and of all later ones again,
+ * and the position from the last of them. Only rows that change are written.
+ */
+static void
+recompute(const QmOrder *order, Position *position, const QmFillKey *from)
+{
+    MemoryContext scope = CurrentMemoryContext;
+    MemoryContext batch = AllocSetContextCreate(scope, "quantmesh ledger", ALLOCSET_DEFAULT_SIZES);
+    QmFill *fills = palloc(sizeof(QmFill) * RECOMPUTE_BATCH);
+    QmRunning *known = palloc(sizeof(QmRunning) * RECOMPUTE_BATCH);
+    bool more = true;
+
+    read_predecessor(order, from, &position->running);
+    position->last = *from;
+    for (bool first = true; more; first = false)
+    {
+        int count = read_batch(order, &position->last, first, batch, fills, known, &more);
+
+        for (int i = 0; i < count; i++)
+        {
+            MemoryContextSwitchTo(batch); /* every query leaves it */
+            qm_ledger_step(&position->running, &fills[i], &position->assets);
+            if (!same_running(&position->running, &known[i]))
+                write_running(order, &fills[i].key, &position->running);
+        }
+        MemoryContextSwitchTo(scope);
+        if (count > 0)
+            keep_last(position, &fills[count - 1].key);
+        MemoryContextReset(batch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    MemoryContextDelete(batch);
+    write_position(order, position);
+}
+
+/* read_predecessor reads the running values after the fill before the key; zeros where there is none. */
+static void
+read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
+{
+    static QmQuery query =
+        {"SELECT position_after, cost_after, profit_after FROM quantmesh.fill "
+         "WHERE account = $1 AND symbol = $2 AND strategy = $3 AND (executed_at, trade_id) <= ($4, $5) "
+         "AND NOT (executed_at = $4 AND trade_id = $5 AND (kind = 'bust' OR NOT $6)) "
+         "ORDER BY executed_at DESC, trade_id DESC, kind LIMIT 1",
+         6,
+         {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(order->strategy),
+                      TimestampTzGetDatum(key->executed_at),
+                      CStringGetTextDatum(key->trade_id),
+                      BoolGetDatum(key->bust)};
+    bool found = qm_query_run(&query, values, NULL) > 0;
+
+    running->quantity = found ? qm_row_number(0, 0) : qm_decimal_zero();
+    running->cost = found ? qm_row_number(0, 1) : qm_decimal_zero();
+    running->profit = found ? qm_row_number(0, 2) : qm_decimal_zero();
+}
+
+/*
+ * read_batch reads the next fills from a key on, or behind it, into memory of
+ * the batch, with the running values that they have, and says whether there may be more.
+ */
+static int
+read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, QmFill *fills,
+           QmRunning *known, bool *more)
+{
+    static QmQuery query =
+        {"SELECT executed_at, trade_id, kind = 'bust', side = 'buy', quantity, price, commission, commission_asset, "
+         "position_after, cost_after, profit_after FROM quantmesh.fill "
+         "WHERE account = $1 AND symbol = $2 AND strategy = $3 AND (executed_at, trade_id) >= ($4, $5) "
+         "ORDER BY executed_at, trade_id, kind DESC LIMIT $6",
+         6,
+         {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(order->strategy),
+                      TimestampTzGetDatum(from->executed_at),
+                      CStringGetTextDatum(from->trade_id),
+                      Int64GetDatum(RECOMPUTE_BATCH)};
+    uint64 rows = qm_query_run(&query, values, NULL);
+    MemoryContext scope = MemoryContextSwitchTo(batch);
+    int count = 0;
+
+    for (uint64 row = 0; row < rows; row++)
+    {
+        QmFill *fill = &fills[count];
+
+        fill->key.executed_at = qm_row_int64(row, 0);
+        fill->key.trade_id = qm_row_text(row, 1);
+        fill->key.bust = qm_row_bool(row, 2);
+        if (qm_fill_key_cmp(&fill->key, from) < (including ? 0 : 1))
+            continue;
+        fill->buy = qm_row_bool(row, 3);
+        fill->quantity = qm_row_number(row, 4);
+        fill->price = qm_row_number(row, 5);
+        fill->commission = qm_row_number(row, 6);
+        fill->commission_asset = qm_row_text(row, 7);
+        known[count].quantity = qm_row_number(row, 8);
+        known[count].cost = qm_row_number(row, 9);
+        known[count].profit = qm_row_number(row, 10);
+        count++;
+    }
+    MemoryContextSwitchTo(scope);
+    SPI_freetuptable(SPI_tuptable);
+    *more = rows == RECOMPUTE_BATCH;
+    return count;
+}
+
+/* keep_last copies what a batch has come to out of the batch's memory. */
+static void
+keep_last(Position *position, const QmFillKey *last)
+{
+    position->last = *last;
+    position->last.trade_id = pstrdup(last->trade_id);
+    position->running.quantity = qm_decimal_trim(position->running.quantity);
+    position->running.cost = qm_decimal_trim(position->running.cost);
+    position->running.profit = qm_decimal_trim(position->running.profit);
+}
+
+/* same_running compares running values. */
+static bool
+same_running(const QmRunning *left, const QmRunning *right)
+{
+    return qm_decimal_cmp(left->quantity, right->quantity) == 0 && qm_decimal_cmp(left->cost, right->cost) == 0 &&
+           qm_decimal_cmp(left->profit, right->profit) == 0;
+}
+
+/* write_running writes the running values of one fill. */
+static void
+write_running(const QmOrder *order, const QmFillKey *key, const QmRunning *running)
+{
+    static QmQuery query = {"UPDATE quantmesh.fill SET position_after = $5, cost_after = $6, profit_after = $7 "
+                            "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND kind = $4",
+                            7,
+                            {TEXTOID, TEXTOID, TEXTOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(key->trade_id),
+                      CStringGetTextDatum(key->bust ? "bust" : "trade"),
+                      NumericGetDatum(running->quantity),
+                      NumericGetDatum(running->cost),
+                      NumericGetDatum(running->profit)};
+
+    (void) qm_query_run(&query, values, NULL);
+}
+
+/* write_position writes the position's row. */
+static void
+write_position(const QmOrder *order, const Position *position)
+{
+    static QmQuery query =
+        {"UPDATE quantmesh.position SET quantity = $4, cost = $5, realized_profit = $6, last_executed_at = $7, "
+         "last_trade_id = $8, last_kind = $9, updated_at = $10 WHERE account = $1 AND symbol = $2 AND strategy = $3",
+         10,
+         {TEXTOID,
+          TEXTOID,
+          TEXTOID,
+          NUMERICOID,
+          NUMERICOID,
+          NUMERICOID,
+          TIMESTAMPTZOID,
+          TEXTOID,
+          TEXTOID,
+          TIMESTAMPTZOID}};
+    Datum values[] = {CStringGetTextDatum(order->account),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(order->strategy),
+                      NumericGetDatum(position->running.quantity),
+                      NumericGetDatum(position->running.cost),
+                      NumericGetDatum(position->running.profit),
+                      TimestampTzGetDatum(position->last.executed_at),
+                      CStringGetTextDatum(position->last.trade_id),
+                      CStringGetTextDatum(position->last.bust ? "bust" : "trade"),
+                      TimestampTzGetDatum(GetCurrentTimestamp())};
+
+    (void) qm_query_run(&query, values, NULL);
+}

@@ -1,0 +1,20 @@
+/*
+ * Market locks: placing holds its market's lock shared until its transaction
+ * ends, halting takes it exclusively.
+ */
+#ifndef QM_MARKET_LOCK_H
+#define QM_MARKET_LOCK_H
+
+#include "postgres.h"
+
+#include "storage/lock.h"
+
+/* locktag_field4 of market locks, and of request locks: beside the class of lock keys, so that no key can block one. */
+#define QM_LOCKTAG_MARKET 0x514E
+#define QM_LOCKTAG_REQUEST 0x514F
+
+extern void qm_market_tag(const char *account, const char *symbol, LOCKTAG *tag);
+extern void qm_market_lock_shared(const char *account, const char *symbol);
+extern void qm_request_lock(const char *account, const char *request_id);
+
+#endif

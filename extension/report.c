@@ -1,0 +1,450 @@
+/*
+ * Applying reports of the exchange.
+ *
+ * Reports come twice, late, and in any order; what an order, its fills and its
+ * position come to does not depend on it. Fills are booked by trade id whatever
+ * the state is; quantities that the exchange names only grow; the state follows
+ * the table in common/order_state. What contradicts what we know is recorded as
+ * a discrepancy and changes nothing else.
+ *
+ * An order that was sent more than once has a client order id for each attempt.
+ * We only send again after the exchange has said that it did not process the
+ * attempt before. A report that shows an earlier attempt alive is believed and
+ * flagged, but its end does not end the order while a later one may be alive.
+ */
+#include "report.h"
+
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "decimal.h"
+#include "fence.h"
+#include "order_id.h"
+#include "query.h"
+#include "utils/builtins.h"
+
+/* One report on its way into one order. */
+typedef struct Application
+{
+    const QmReport *report;
+    const QmOrder *before;
+    QmOrder *order;
+    bool old_attempt; /* the report is of an attempt before the order's last */
+    bool fill_completed;
+    QmOrderNews news;
+    QmReportResult *result;
+} Application;
+
+static QmOrder *find_order(const QmReport *report, QmReportResult *result);
+static QmOrder *lock_by_client_id(const QmReport *report);
+static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt);
+static void record_unknown(const QmReport *report, QmReportResult *result);
+static bool is_own_tag(const char *tag);
+static void link_exchange_id(Application *app);
+static void raise_reported(QmOrder *order, Numeric quantity);
+static void book_trade(Application *app);
+static void count_trade(Application *app);
+static void hear(Application *app);
+static void hear_of_old_attempt(Application *app);
+static void happen(Application *app, QmOrderEvent event);
+static bool is_known_to_exchange(QmOrderState state);
+static void finish(Application *app);
+static bool has_changed(const QmOrder *before, const QmOrder *after);
+static bool differ(const char *left, const char *right);
+static void found(QmReportResult *result, const QmReport *report, const QmOrder *order, const char *code,
+                  const char *subject, Jsonb *local);
+static char *order_subject(const QmOrder *order);
+static Jsonb *show_order(const QmOrder *order);
+static Jsonb *show_report(const QmReport *report);
+
+/* qm_report_apply applies a report to the order that it is about, or records that we know none. */
+void
+qm_report_apply(const QmReport *report, QmReportResult *result)
+{
+    Application app = {.report = report, .result = result};
+    QmQueryScope scope;
+    int attempt;
+
+    qm_query_begin(&scope);
+    app.before = find_order(report, result);
+    if (app.before == NULL)
+        record_unknown(report, result);
+    else
+    {
+        app.order = qm_order_copy(app.before);
+        app.old_attempt = report->client_order_id != NULL &&
+                          is_attempt_of(app.before, report->client_order_id, &attempt) && attempt < app.before->attempt;
+        link_exchange_id(&app);
+        if (report->cumulative_quantity != NULL)
+            raise_reported(app.order, report->cumulative_quantity);
+        if (report->has_trade)
+            book_trade(&app);
+        hear(&app);
+        finish(&app);
+        result->order_id = app.order->order_id;
+        result->state = qm_order_state_name(app.order->state);
+    }
+    qm_query_end(&scope);
+}
+
+/*
+ * find_order locks the order that the report is about, or returns NULL. Our own
+ * id names it, the exchange's id does where ours is missing or not one of ours:
+ * exchanges put the id of a cancel there, or their own. A third order's id beside
+ * it is a discrepancy.
+ */
+static QmOrder *
+find_order(const QmReport *report, QmReportResult *result)
+{
+    char tag[QM_TAG_LEN + 1];
+    QmOrder *order = NULL;
+    int64 order_id;
+    int attempt;
+
+    if (report->client_order_id != NULL)
+        order = lock_by_client_id(report);
+    if (order != NULL || report->exchange_order_id == NULL)
+        return order;
+    order_id = qm_order_find_exchange(report->account, report->symbol, report->exchange_order_id);
+    if (order_id != 0)
+        order = qm_order_lock(report->account, order_id);
+    if (order != NULL && report->client_order_id != NULL && !is_attempt_of(order, report->client_order_id, &attempt) &&
+        qm_order_id_parse(report->client_order_id, tag, &order_id, &attempt))
+        found(result,
+              report,
+              order,
+              "EXCHANGE_ID_MISMATCH",
+              psprintf("%s:%s", report->symbol, report->exchange_order_id),
+              show_order(order));
+    return order;
+}
+
+/* lock_by_client_id locks the order whose client order id this is, or was for an earlier attempt. */
+static QmOrder *
+lock_by_client_id(const QmReport *report)
+{
+    char tag[QM_TAG_LEN + 1];
+    QmOrder *order;
+    int64 order_id;
+    int attempt;
+
+    if (!qm_order_id_parse(report->client_order_id, tag, &order_id, &attempt))
+        return NULL;
+    order = qm_order_lock(report->account, order_id);
+    if (order == NULL || strcmp(order->symbol, report->symbol) != 0 ||
+        !is_attempt_of(order, report->client_order_id, &attempt))
+        return NULL;
+    return order;
+}
+
+/* is_attempt_of says whether the text is the client order id of the order, now or of an earlier attempt, and of which. */
+static bool
+is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt)
+{
+    char tag[QM_TAG_LEN + 1];
+    char own_tag[QM_TAG_LEN + 1];
+    int64 order_id;
+    int64 own_id;
+    int own_attempt;
+
+    if (qm_order_id_parse(client_order_id, tag, &order_id, attempt) &&
+        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt))
+        return order_id == order->order_id && strcmp(tag, own_tag) == 0 && *attempt <= order->attempt;
+    *attempt = order->attempt; /* adopted, with an id of somebody else's */
+    return strcmp(order->client_order_id, client_order_id) == 0;
+}
+
+/*
+ * record_unknown records a report of an order that we do not have. Neither its
+ * side nor its price is known, so nothing can be booked: reconciliation adopts it.
+ */
+static void
+record_unknown(const QmReport *report, QmReportResult *result)
+{
+    const char *id = report->exchange_order_id != NULL ? report->exchange_order_id : report->client_order_id;
+    char tag[QM_TAG_LEN + 1];
+    int64 order_id;
+    int attempt;
+
+    if (report->client_order_id != NULL && qm_order_id_parse(report->client_order_id, tag, &order_id, &attempt) &&
+        is_own_tag(tag))
+        found(result, report, NULL, "ORPHAN_OURS", report->client_order_id, NULL);
+    else
+        found(result, report, NULL, "EXTERNAL_ORDER", psprintf("%s:%s", report->symbol, id), NULL);
+}
+
+/*
+ * is_own_tag says whether this database has made client order ids with the tag.
+ * Tags that another server made before a restore are not ours: it may be alive.
+ */
+static bool
+is_own_tag(const char *tag)
+{
+    static QmQuery query = {"SELECT FROM quantmesh.fence_floor WHERE tag = $1 AND counter_id = $2",
+                            2,
+                            {TEXTOID, INT8OID}};
+    Datum values[] = {CStringGetTextDatum(tag), Int64GetDatum((int64) qm_fence_counter_id())};
+
+    return qm_query_read_latest(&query, values, NULL) > 0;
+}
+
+/* link_exchange_id records the exchange's id of the order. One that is another order's stays that. */
+static void
+link_exchange_id(Application *app)
+{
+    const QmReport *report = app->report;
+    char *other_id;
+
+    if (report->exchange_order_id == NULL)
+        return;
+    if (qm_order_link_exchange(app->order, report->exchange_order_id, &other_id) != app->order->order_id ||
+        other_id != NULL)
+        found(app->result,
+              report,
+              app->before,
+              "EXCHANGE_ID_MISMATCH",
+              psprintf("%s:%s", report->symbol, report->exchange_order_id),
+              show_order(app->before));
+}
+
+/* raise_reported notes how much the exchange says was filled; never less than it said before. */
+static void
+raise_reported(QmOrder *order, Numeric quantity)
+{
+    if (qm_decimal_cmp(order->reported_quantity, quantity) < 0)
+        order->reported_quantity = qm_decimal_trim(quantity);
+}
+
+/* book_trade books the report's trade or bust, and counts it for the order if it is new. */
+static void
+book_trade(Application *app)
+{
+    const QmReport *report = app->report;
+    char *subject = psprintf("%s:%s", report->symbol, report->trade.trade_id);
+    QmBooking booking;
+
+    qm_ledger_book(app->order, &report->trade, &booking);
+    app->news.position_change = booking.position_change;
+    app->news.trade_id = report->trade.trade_id;
+    app->fill_completed = booking.completed;
+    if (booking.known != NULL)
+        found(app->result, report, app->before, "FILL_MISMATCH", subject, booking.known);
+    if (!booking.booked)
+        return;
+    app->news.event = report->trade.bust ? "bust" : "fill";
+    count_trade(app);
+    if (report->trade.bust)
+        found(app->result, report, app->before, "TRADE_BUST", subject, show_order(app->before));
+}
+
+/*
+ * count_trade adds a booked trade to the order, and makes happen what it implies.
+ * It is late when the order had ended without the exchange having said that so
+ * much was filled. A bust takes back a quantity but no state.
+ */
+static void
+count_trade(Application *app)
+{
+    const QmTrade *trade = &app->report->trade;
+    QmOrder *order = app->order;
+    Numeric quantity = trade->bust ? qm_decimal_negate(trade->quantity) : trade->quantity;
+    Numeric gross;
+
+    order->filled_quantity = qm_decimal_add(order->filled_quantity, quantity);
+    order->filled_quote = qm_decimal_add(order->filled_quote, qm_decimal_mul(quantity, trade->price));
+    if (trade->bust)
+    {
+        order->busted_quantity = qm_decimal_add(order->busted_quantity, trade->quantity);
+        return;
+    }
+    gross = qm_decimal_add(order->filled_quantity, order->busted_quantity);
+    if (app->report->said == QM_SAID_EVENT && app->report->event == QM_EVENT_FILLED && !app->old_attempt)
+        raise_reported(order, order->quantity);
+    if (qm_decimal_cmp(gross, order->quantity) > 0)
+        found(app->result, app->report, order, "OVERFILL", order_subject(order), show_order(order));
+    if (!qm_order_is_live(app->before->state) && qm_decimal_cmp(gross, order->reported_quantity) > 0)
+        found(app->result, app->report, order, "LATE_FILL", order_subject(order), show_order(order));
+    raise_reported(order, gross);
+    happen(app, qm_decimal_cmp(gross, order->quantity) >= 0 ? QM_EVENT_FILLED : QM_EVENT_PART_FILLED);
+}
+
+/* hear makes happen what the report's word for the state says. */
+static void
+hear(Application *app)
+{
+    const QmReport *report = app->report;
+
+    switch (report->said)
+    {
+        case QM_SAID_NOTHING:
+        case QM_SAID_BUSTED:
+            break;
+        case QM_SAID_EVENT:
+            if (!app->old_attempt)
+                happen(app, report->event);
+            else
+                hear_of_old_attempt(app);
+            break;
+        case QM_SAID_UNKNOWN:
+            found(app->result,
+                  report,
+                  app->before,
+                  "UNKNOWN_STATUS",
+                  psprintf("%s:%s", order_subject(app->before), report->state),
+                  show_order(app->before));
+            break;
+    }
+}
+
+/*
+ * hear_of_old_attempt takes the word of an attempt that was not the last. That it
+ * was refused we knew. Its end ends the order only where the last attempt cannot
+ * be alive: it has not been sent, or the order has ended.
+ */
+static void
+hear_of_old_attempt(Application *app)
+{
+    QmOrderEvent event = app->report->event;
+    QmOrderState state = app->order->state;
+    bool ends = event == QM_EVENT_FILLED || event == QM_EVENT_CANCELED || event == QM_EVENT_EXPIRED;
+
+    if (event == QM_EVENT_REJECTED)
+        return;
+    if (ends && qm_order_is_live(state) && state != QM_ORDER_INTENT)
+        found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(app->order), show_order(app->before));
+    else
+        happen(app, event);
+}
+
+/*
+ * happen makes an event happen to the order, and records a contradiction. When an
+ * attempt that we took for dead brings the order to the exchange, that is one, and
+ * its id is the one to cancel by.
+ */
+static void
+happen(Application *app, QmOrderEvent event)
+{
+    QmOrder *order = app->order;
+    QmOrderState from = order->state;
+    QmOrderEffect effect = qm_order_happen(order, event);
+    bool risen = app->old_attempt && from != order->state && !is_known_to_exchange(from);
+
+    Assert(effect != QM_EFFECT_REFUSED); /* nothing that the exchange says is */
+    if (effect == QM_EFFECT_RECORDED)
+        found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(order), show_order(app->before));
+    else if (effect == QM_EFFECT_FLAGGED || risen)
+        found(app->result, app->report, app->before, "REVIVED", order_subject(order), show_order(app->before));
+    if (risen)
+        order->client_order_id = app->report->client_order_id;
+    if (app->news.event == NULL && from != order->state)
+        app->news.event = qm_order_event_name(event);
+}
+
+/* is_known_to_exchange says whether the exchange has said that it has, or had, an order in this state. */
+static bool
+is_known_to_exchange(QmOrderState state)
+{
+    return state == QM_ORDER_OPEN || state == QM_ORDER_PARTIALLY_FILLED || state == QM_ORDER_FILLED ||
+           state == QM_ORDER_CANCELED || state == QM_ORDER_EXPIRED;
+}
+
+/* finish writes the order if the report has changed it. */
+static void
+finish(Application *app)
+{
+    const QmReport *report = app->report;
+    QmOrderNews *news = &app->news;
+
+    app->result->applied = app->fill_completed || has_changed(app->before, app->order);
+    if (!has_changed(app->before, app->order))
+    {
+        if (app->fill_completed)
+            qm_order_tell_position(app->order, news->position_change);
+        return;
+    }
+    if (news->event == NULL)
+        news->event = "report";
+    news->source = report->source;
+    news->event_time = report->event_time;
+    news->discrepancy = app->result->discrepancy;
+    news->detail = report->detail;
+    qm_order_write(app->before, app->order, news);
+}
+
+/* has_changed says whether a report has changed anything of the order. */
+static bool
+has_changed(const QmOrder *before, const QmOrder *after)
+{
+    return before->state != after->state || before->cancel_state != after->cancel_state ||
+           before->opened_at != after->opened_at || before->ended_at != after->ended_at ||
+           differ(before->exchange_order_id, after->exchange_order_id) ||
+           differ(before->client_order_id, after->client_order_id) ||
+           qm_decimal_cmp(before->reported_quantity, after->reported_quantity) != 0 ||
+           qm_decimal_cmp(before->filled_quantity, after->filled_quantity) != 0 ||
+           qm_decimal_cmp(before->busted_quantity, after->busted_quantity) != 0;
+}
+
+/* differ compares texts that may be NULL. */
+static bool
+differ(const char *left, const char *right)
+{
+    return left == NULL || right == NULL ? left != right : strcmp(left, right) != 0;
+}
+
+/* found records a discrepancy; the first one of a report is its answer. */
+static void
+found(QmReportResult *result, const QmReport *report, const QmOrder *order, const char *code, const char *subject,
+      Jsonb *local)
+{
+    qm_discrepancy_record(report->account,
+                          code,
+                          report->symbol,
+                          order == NULL ? 0 : order->order_id,
+                          subject,
+                          local,
+                          show_report(report));
+    if (result->discrepancy == NULL)
+        result->discrepancy = code;
+}
+
+/* order_subject returns what a discrepancy of the order as a whole is about. */
+static char *
+order_subject(const QmOrder *order)
+{
+    return psprintf(INT64_FORMAT, order->order_id);
+}
+
+/* show_order returns what we know of the order, for a discrepancy. */
+static Jsonb *
+show_order(const QmOrder *order)
+{
+    const char *pairs[][2] = {{"state", qm_order_state_name(order->state)},
+                              {"client_order_id", order->client_order_id},
+                              {"exchange_order_id", order->exchange_order_id},
+                              {"quantity", qm_decimal_text(order->quantity)},
+                              {"filled_quantity", qm_decimal_text(order->filled_quantity)},
+                              {"reported_quantity", qm_decimal_text(order->reported_quantity)}};
+
+    return qm_jsonb_object(lengthof(pairs), (const char *const(*)[2]) pairs);
+}
+
+/* show_report returns what the report says, for a discrepancy. */
+static Jsonb *
+show_report(const QmReport *report)
+{
+    const QmTrade *trade = &report->trade;
+    Numeric cumulative = report->cumulative_quantity;
+    const char *pairs[][2] = {
+        {"client_order_id", report->client_order_id},
+        {"exchange_order_id", report->exchange_order_id},
+        {"state", report->state},
+        {"trade_id", report->has_trade ? trade->trade_id : NULL},
+        {"last_quantity", report->has_trade ? qm_decimal_text(trade->quantity) : NULL},
+        {"last_price", report->has_trade ? qm_decimal_text(trade->price) : NULL},
+        {"cumulative_quantity", cumulative == NULL ? NULL : qm_decimal_text(cumulative)},
+        {"commission", trade->commission == NULL ? NULL : qm_decimal_text(trade->commission)},
+        {"commission_asset", trade->commission_asset},
+        {"source", report->source},
+    };
+
+    return qm_jsonb_object(lengthof(pairs), (const char *const(*)[2]) pairs);
+}
