@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+#
+# What the parts of test/bench/run have in common: running a contender, pairs of runs in turn, and their median.
+# The caller sets pairs, seconds and part.
+
+# The columns of a line of pairs, heading and figures.
+heading_format='%-44s %9s %9s %7s   %-26s %-13s %s\n'
+
+# server_cpu prints the processor time in microseconds of those of the server's processes that have ended.
+server_cpu() {
+    local ticks
+    ticks=$(awk '{ print $16 + $17 }' "/proc/$(head -n 1 "$PGHOST/data/postmaster.pid")/stat")
+    echo $((ticks * 1000000 / $(getconf CLK_TCK)))
+}
+
+# server_processes prints how many processes the server has.
+server_processes() {
+    pgrep -c -P "$(head -n 1 "$PGHOST/data/postmaster.pid")"
+}
+
+# measure SCRIPT CLIENTS UNITS [pgbench option ...] runs one contender once and prints how many units (locks, orders)
+# it did in a second, the server's processor time for each in microseconds, and how many there were. A transaction
+# does UNITS of them.
+measure() {
+    local script=$1 clients=$2 units=$3 processes cpu out
+    shift 3
+    processes=$(server_processes)
+    cpu=$(server_cpu)
+    out=$(pgbench -n -M prepared -c "$clients" -j "$((clients < 2 ? 1 : 2))" -T "$seconds" -f "$script" \
+        -D n=-1 "$@" 2>&1) || qm_fail "pgbench failed: $out"
+    # Backends that ended have been counted once the postmaster has seen them end.
+    for _ in {1..500}; do
+        if [[ $(server_processes) -le $processes ]]; then break; fi
+        sleep 0.01
+    done
+    cpu=$(($(server_cpu) - cpu))
+    awk -v units="$units" -v cpu="$cpu" '
+        /^number of transactions actually processed:/ { split($6, part, "/"); count = part[1] * units }
+        /^tps = / { rate = $3 * units }
+        END { if (!count) exit 1; printf "%.3f %.3f %d\n", rate, cpu / count, count }' <<<"$out" ||
+        qm_fail "pgbench did nothing: $out"
+}
+
+# summarize TARGET reads lines "ours theirs ours_cpu theirs_cpu" and prints the median rates, the median ratio, its
+# interval, the median processor times, and the target, if there is one: met by the whole interval, within it, or missed.
+summarize() {
+    awk -v target="$1" '
+        function sort(a, n,   i, j, t) {
+            for (i = 2; i <= n; i++) for (j = i; j > 1 && a[j - 1] > a[j]; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
+        }
+        function median(a, n) { return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]) / 2 }
+        { n++; ours[n] = $1; theirs[n] = $2; ratio[n] = $1 / $2; ours_cpu[n] = $3; theirs_cpu[n] = $4 }
+        END {
+            sort(ours, n); sort(theirs, n); sort(ratio, n); sort(ours_cpu, n); sort(theirs_cpu, n)
+            # The k-th smallest and largest ratios enclose the median with probability 1 - 2 P(Binomial(n, 1/2) < k).
+            choose = 1; below = 0; k = 1; confidence = 1 - 2 * 0.5 ^ n
+            for (i = 0; i < n / 2 - 1; i++) {
+                below += choose * 0.5 ^ n
+                if (i > 0 && 1 - 2 * below < 0.95) break
+                k = i + 1; confidence = 1 - 2 * below
+                choose = choose * (n - i) / (i + 1)
+            }
+            interval = sprintf("[%.3f, %.3f] at %.1f %%", ratio[k], ratio[n + 1 - k], 100 * confidence)
+            cpu = sprintf("%.1f / %.1f", median(ours_cpu, n), median(theirs_cpu, n))
+            verdict = ratio[k] >= target ? "met" : ratio[n + 1 - k] >= target ? "within" : "missed"
+            verdict = target == "" ? "" : sprintf("%.2f %s", target, verdict)
+            printf "%9.0f %9.0f %7.3f   %-26s %-13s %s\n", median(ours, n), median(theirs, n), median(ratio, n), interval, cpu, verdict
+        }'
+}
+
+# lines_begin TITLE prints what the following lines are about, and their heading.
+lines_begin() {
+    printf '\n%s: %d pairs of %d s\n' "$1" "$pairs" "$seconds"
+    # shellcheck disable=SC2059 # one format for headings and figures
+    printf "$heading_format" "" "ours/s" "theirs/s" "ratio" "interval" "CPU us" "target"
+}
+
+# line LABEL CLIENTS TARGET OURS THEIRS measures one line, prints it and writes its runs to the CSV. OURS and THEIRS
+# are functions that run a contender once and print what measure prints. A line that nobody asked for is left out.
+line() {
+    local label=$1 clients=$2 target=$3 ours=$4 theirs=$5 pair first second a b c d rates=()
+    # shellcheck disable=SC2053 # a pattern
+    if [[ $label != ${QM_BENCH_LINES:-*} ]]; then return; fi
+    for first in "$ours" "$theirs"; do # both warm up
+        "$first" >/dev/null || qm_fail "$label: $first failed"
+    done
+    for ((pair = 1; pair <= pairs; pair++)); do
+        if ((pair % 2)); then
+            first=$("$ours") || qm_fail "$label: $ours failed"
+            second=$("$theirs") || qm_fail "$label: $theirs failed"
+        else
+            second=$("$theirs") || qm_fail "$label: $theirs failed"
+            first=$("$ours") || qm_fail "$label: $ours failed"
+        fi
+        read -r a b _ <<<"$first"
+        read -r c d _ <<<"$second"
+        rates+=("$a $c $b $d")
+        printf '%s,"%s",%d,%d,%s,%s,%s,%s\n' "$part" "$label" "$clients" "$pair" "$a" "$c" "$b" "$d" >&3
+    done
+    printf '%-44s ' "$label"
+    printf '%s\n' "${rates[@]}" | summarize "$target"
+}
