@@ -1,7 +1,7 @@
 # Crashes while an order is placed. Before the commit: no trace of it is left, nor any limit reserved, whether a backend
 # is ended, killed, or the whole server stops at once. After the commit: the order is there, submitted, and the repeated
 # call finds it. Limits after a restart are those before it: they are counted again from the tables, with orders that are
-# partly filled and orders that have ended with fills missing.
+# partly filled and orders that have ended with fills missing. The order rate holds across a crash.
 use strict;
 use warnings;
 use FindBin;
@@ -265,6 +265,24 @@ report('part', state => 'canceled', cumulative_quantity => '0.004');
 qm_limits($witness, 'ETHUSDT', max_position => '0.1');
 is(qm_room($witness, 1, symbol => 'ETHUSDT', quantity => '0.072'), 'placed', 'an order that ends gives its rest back');
 is(qm_room($witness, 1, symbol => 'ETHUSDT', quantity => '0.073'), 'denied/MAX_POSITION', '... and no more');
+
+# How many orders the last second had is in no table: after a crash nothing is placed until it does not matter.
+sub place_soon
+{
+	my ($price) = @_;
+	ok(qm_wait($witness, "SELECT outcome FROM quantmesh.place_order('binance', 'RATEUSDT', 'buy', $price, 1)", 'placed'),
+		'a market with an order rate takes an order after a moment');
+	return;
+}
+qm_market($witness, 'RATEUSDT', max_order_rate => 2);
+place_soon($_) for 1, 2;
+$way{SIGKILL}->(qm_session($node, 'victim'));
+work_again();
+place_soon(3);
+cmp_ok(
+	$witness->query(q{SELECT max(n) FROM (SELECT count(*) OVER (ORDER BY created_at RANGE BETWEEN '1s' PRECEDING AND CURRENT ROW) AS n
+		FROM quantmesh.orders WHERE symbol = 'RATEUSDT') AS w}),
+	'<=', 2, 'the order rate holds across a crash');
 
 $witness->quit;
 $node->stop;
