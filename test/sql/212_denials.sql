@@ -72,8 +72,8 @@ SELECT pg_temp.deny('REDUCE_ONLY', '{1,flat}', $$ 'deny', 'EUSDT', 'sell', 100, 
 SELECT pg_temp.deny('REDUCE_ONLY', '{1,flat}', $$ 'deny', 'EUSDT', 'buy', 100, 1, reduce_only => true $$) \gset
 SELECT p.client_order_id AS long FROM quantmesh.place_order('deny', 'EUSDT', 'buy', 100, 2) AS p \gset
 SELECT quantmesh.apply_report('deny', 'EUSDT', :'long', trade_id => 't1', last_quantity => 2, last_price => 100) \gset
-SELECT pg_temp.deny('REDUCE_ONLY', '{0.001,flat}', $$ 'deny', 'EUSDT', 'sell', 110, 2.001, reduce_only => true $$) \gset
-SELECT pg_temp.deny('REDUCE_ONLY', '{3,flat}', $$ 'deny', 'EUSDT', 'buy', 90, 1, reduce_only => true $$) \gset
+SELECT pg_temp.deny('REDUCE_ONLY', '{2.001,flat,reduce 2}', $$ 'deny', 'EUSDT', 'sell', 110, 2.001, reduce_only => true $$) \gset
+SELECT pg_temp.deny('REDUCE_ONLY', '{1,flat,already by 2}', $$ 'deny', 'EUSDT', 'buy', 90, 1, reduce_only => true $$) \gset
 SELECT is((SELECT pg_temp.outcome($$ 'deny', 'EUSDT', 'sell', 110, 2, reduce_only => true $$)), 'placed', 'towards a flat position, reduce_only is allowed');
 SELECT quantmesh.set_market('deny', 'FUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT p.order_id AS ask FROM quantmesh.place_order('deny', 'FUSDT', 'sell', 100, 1) AS p \gset
