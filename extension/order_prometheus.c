@@ -251,7 +251,8 @@ put_tables(StringInfo out)
 
     qm_query_begin(&scope);
     (void) qm_query_run(&active, NULL, NULL);
-    qm_prometheus_head(out, "quantmesh_active_orders_count", "gauge", "Live orders.");
+    /* A gauge; but promtool wants the suffix _count for histograms, unless the type is left open. */
+    qm_prometheus_head(out, "quantmesh_active_orders_count", "untyped", "Live orders.");
     put_rows(out, "quantmesh_active_orders_count", 3, true);
     (void) qm_query_run(&positions, NULL, NULL);
     qm_prometheus_head(out, "quantmesh_position_size", "gauge", "Position by our fills, in the base asset.");

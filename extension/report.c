@@ -10,7 +10,9 @@
  * An order that was sent more than once has a client order id for each attempt.
  * We only send again after the exchange has said that it did not process the
  * attempt before. A report that shows an earlier attempt alive is believed and
- * flagged, but its end does not end the order while a later one may be alive.
+ * flagged. While the last attempt may be alive too, the order stands for that one,
+ * and the end of an earlier one does not end it; otherwise it stands for the
+ * earlier one from then on.
  */
 #include "report.h"
 
@@ -28,7 +30,8 @@ typedef struct Application
     const QmReport *report;
     const QmOrder *before;
     QmOrder *order;
-    bool old_attempt; /* the report is of an attempt before the order's last */
+    bool old_attempt;  /* the report is of an attempt that the order no longer stands for */
+    bool last_is_dead; /* and the last attempt was not sent, or has ended */
     bool fill_completed;
     QmOrderNews news;
     QmReportResult *result;
@@ -37,6 +40,7 @@ typedef struct Application
 static QmOrder *find_order(const QmReport *report, QmReportResult *result);
 static QmOrder *lock_by_client_id(const QmReport *report);
 static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt);
+static bool is_old_attempt(const QmOrder *order, const char *client_order_id);
 static void record_unknown(const QmReport *report, QmReportResult *result);
 static bool is_own_tag(const char *tag);
 static void link_exchange_id(Application *app);
@@ -62,7 +66,6 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
 {
     Application app = {.report = report, .result = result};
     QmQueryScope scope;
-    int attempt;
 
     qm_query_begin(&scope);
     app.before = find_order(report, result);
@@ -71,8 +74,8 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
     else
     {
         app.order = qm_order_copy(app.before);
-        app.old_attempt = report->client_order_id != NULL &&
-                          is_attempt_of(app.before, report->client_order_id, &attempt) && attempt < app.before->attempt;
+        app.old_attempt = is_old_attempt(app.before, report->client_order_id);
+        app.last_is_dead = app.before->submitted_at == 0 || !qm_order_is_live(app.before->state);
         link_exchange_id(&app);
         if (report->cumulative_quantity != NULL)
             raise_reported(app.order, report->cumulative_quantity);
@@ -151,6 +154,16 @@ is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt)
         return order_id == order->order_id && strcmp(tag, own_tag) == 0 && *attempt <= order->attempt;
     *attempt = order->attempt; /* adopted, with an id of somebody else's */
     return strcmp(order->client_order_id, client_order_id) == 0;
+}
+
+/* is_old_attempt says whether the id, NULL for none, is that of an attempt that the order no longer stands for. */
+static bool
+is_old_attempt(const QmOrder *order, const char *client_order_id)
+{
+    int attempt;
+
+    return client_order_id != NULL && strcmp(order->client_order_id, client_order_id) != 0 &&
+           is_attempt_of(order, client_order_id, &attempt) && attempt < order->attempt;
 }
 
 /*
@@ -257,7 +270,7 @@ count_trade(Application *app)
         return;
     }
     gross = qm_decimal_add(order->filled_quantity, order->busted_quantity);
-    if (app->report->said == QM_SAID_EVENT && app->report->event == QM_EVENT_FILLED && !app->old_attempt)
+    if (app->report->said == QM_SAID_EVENT && app->report->event == QM_EVENT_FILLED)
         raise_reported(order, order->quantity);
     if (qm_decimal_cmp(gross, order->quantity) > 0)
         found(app->result, app->report, order, "OVERFILL", order_subject(order), show_order(order));
@@ -296,29 +309,32 @@ hear(Application *app)
 }
 
 /*
- * hear_of_old_attempt takes the word of an attempt that was not the last. That it
- * was refused we knew. Its end ends the order only where the last attempt cannot
- * be alive: it has not been sent, or the order has ended.
+ * hear_of_old_attempt takes the word of an attempt that the order no longer
+ * stands for. That it was refused we knew.
  */
 static void
 hear_of_old_attempt(Application *app)
 {
     QmOrderEvent event = app->report->event;
-    QmOrderState state = app->order->state;
     bool ends = event == QM_EVENT_FILLED || event == QM_EVENT_CANCELED || event == QM_EVENT_EXPIRED;
 
     if (event == QM_EVENT_REJECTED)
         return;
-    if (ends && qm_order_is_live(state) && state != QM_ORDER_INTENT)
-        found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(app->order), show_order(app->before));
-    else
+    if (app->last_is_dead || !ends)
+    {
         happen(app, event);
+        return;
+    }
+    if (event == QM_EVENT_FILLED)
+        raise_reported(app->order, app->order->quantity);
+    found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(app->order), show_order(app->before));
 }
 
 /*
- * happen makes an event happen to the order, and records a contradiction. When an
- * attempt that we took for dead brings the order to the exchange, that is one, and
- * its id is the one to cancel by.
+ * happen makes an event happen to the order, and records a contradiction. That
+ * an attempt which we took for dead brings the order to the exchange is one; if
+ * the last attempt is dead, the order stands for that one now, and its id is the one
+ * to cancel by.
  */
 static void
 happen(Application *app, QmOrderEvent event)
@@ -333,7 +349,7 @@ happen(Application *app, QmOrderEvent event)
         found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(order), show_order(app->before));
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(app->result, app->report, app->before, "REVIVED", order_subject(order), show_order(app->before));
-    if (risen)
+    if (risen && app->last_is_dead)
         order->client_order_id = app->report->client_order_id;
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);

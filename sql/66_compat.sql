@@ -30,35 +30,37 @@ COMMENT ON COLUMN quantmesh_compat.orders.updated_at IS 'When it last changed.';
 
 CREATE VIEW quantmesh_compat.trades WITH (security_barrier) AS
     WITH trade AS (
-        SELECT f.account, f.symbol, f.strategy, f.side, f.order_id, f.price, f.executed_at, f.trade_id, f.quantity + coalesce(b.quantity, 0) AS quantity
+        SELECT f.account, f.symbol, f.trade_id, max(f.strategy) AS strategy, max(f.side) AS side, max(f.order_id) AS order_id,
+               max(f.price) FILTER (WHERE f.kind = 'trade') AS price, max(f.executed_at) FILTER (WHERE f.kind = 'trade') AS executed_at, sum(f.quantity) AS quantity
         FROM quantmesh.fill AS f
-        LEFT JOIN quantmesh.fill AS b ON b.account = f.account AND b.symbol = f.symbol AND b.trade_id = f.trade_id AND b.kind = 'bust'
-        WHERE f.kind = 'trade' AND f.quantity + coalesce(b.quantity, 0) > 0 AND quantmesh.account_is_visible(f.account)
-    ), numbered AS (
-        -- Each trade covers the units that its side had traded before it, up to upto.
-        SELECT t.*, row_number() OVER w AS n, sum(t.quantity) OVER (w ROWS UNBOUNDED PRECEDING) AS upto
+        WHERE quantmesh.account_is_visible(f.account)
+        GROUP BY f.account, f.symbol, f.trade_id
+        HAVING sum(f.quantity) > 0
+    ), stretch AS (
+        -- The units of each side are numbered in the order of trading; a trade covers those up to upto.
+        SELECT t.*, sum(t.quantity) OVER (PARTITION BY t.account, t.symbol, t.strategy, t.side ORDER BY t.executed_at, t.trade_id ROWS UNBOUNDED PRECEDING) AS upto
         FROM trade AS t
-        WINDOW w AS (PARTITION BY t.account, t.symbol, t.strategy, t.side ORDER BY t.executed_at, t.trade_id)
-    ), boundary AS (
-        SELECT n.account, n.symbol, n.strategy, n.upto, bool_or(n.side = 'buy') AS of_buy, bool_or(n.side = 'sell') AS of_sell
-        FROM numbered AS n GROUP BY n.account, n.symbol, n.strategy, n.upto
     ), piece AS (
-        -- Between two boundaries lie units of one buy and one sell.
-        SELECT b.account, b.symbol, b.strategy, b.upto, b.upto - coalesce(lag(b.upto) OVER w, 0) AS quantity,
-               1 + count(*) FILTER (WHERE b.of_buy) OVER w - b.of_buy::integer AS buy_n,
-               1 + count(*) FILTER (WHERE b.of_sell) OVER w - b.of_sell::integer AS sell_n
-        FROM boundary AS b
-        WINDOW w AS (PARTITION BY b.account, b.symbol, b.strategy ORDER BY b.upto)
+        -- Units between two such ends belong to one buy and one sell: on each side the last one, counted from above, that reaches so far.
+        SELECT s.*, s.upto - lag(s.upto, 1, 0.0) OVER (PARTITION BY s.account, s.symbol, s.strategy ORDER BY s.upto, s.side) AS part,
+               count(*) FILTER (WHERE s.side = 'buy') OVER w AS buy_n, count(*) FILTER (WHERE s.side = 'sell') OVER w AS sell_n
+        FROM stretch AS s
+        WINDOW w AS (PARTITION BY s.account, s.symbol, s.strategy ORDER BY s.upto DESC)
+    ), pair AS (
+        SELECT p.account, p.symbol, p.strategy, p.upto, p.part, p.buy_n, p.sell_n,
+               max(p.order_id) FILTER (WHERE p.side = 'buy') OVER b AS buy_order, max(p.order_id) FILTER (WHERE p.side = 'sell') OVER s AS sell_order,
+               max(p.price) FILTER (WHERE p.side = 'buy') OVER b AS buy_price, max(p.price) FILTER (WHERE p.side = 'sell') OVER s AS sell_price,
+               max(p.executed_at) FILTER (WHERE p.side = 'buy') OVER b AS bought_at, max(p.executed_at) FILTER (WHERE p.side = 'sell') OVER s AS sold_at
+        FROM piece AS p
+        WINDOW b AS (PARTITION BY p.account, p.symbol, p.strategy, p.buy_n), s AS (PARTITION BY p.account, p.symbol, p.strategy, p.sell_n)
     )
-    SELECT row_number() OVER (ORDER BY greatest(b.executed_at, s.executed_at), p.account, p.symbol, p.strategy, p.upto) AS id,
-           bo.exchange_order_id AS buy_order_id, so.exchange_order_id AS sell_order_id, p.account AS exchange, p.symbol,
-           b.price AS buy_price, s.price AS sell_price, trim_scale(p.quantity) AS quantity,
-           trim_scale((s.price - b.price) * p.quantity) AS pnl, greatest(b.executed_at, s.executed_at) AS created_at
-    FROM piece AS p
-    JOIN numbered AS b ON b.account = p.account AND b.symbol = p.symbol AND b.strategy = p.strategy AND b.side = 'buy' AND b.n = p.buy_n
-    JOIN numbered AS s ON s.account = p.account AND s.symbol = p.symbol AND s.strategy = p.strategy AND s.side = 'sell' AND s.n = p.sell_n
-    JOIN quantmesh.orders AS bo ON bo.account = b.account AND bo.order_id = b.order_id
-    JOIN quantmesh.orders AS so ON so.account = s.account AND so.order_id = s.order_id;
+    SELECT row_number() OVER (ORDER BY greatest(r.bought_at, r.sold_at), r.account, r.symbol, r.strategy, r.upto) AS id,
+           (SELECT o.exchange_order_id FROM quantmesh.orders AS o WHERE o.account = r.account AND o.order_id = r.buy_order) AS buy_order_id,
+           (SELECT o.exchange_order_id FROM quantmesh.orders AS o WHERE o.account = r.account AND o.order_id = r.sell_order) AS sell_order_id,
+           r.account AS exchange, r.symbol, r.buy_price, r.sell_price, trim_scale(r.part) AS quantity,
+           trim_scale((r.sell_price - r.buy_price) * r.part) AS pnl, greatest(r.bought_at, r.sold_at) AS created_at
+    FROM pair AS r
+    WHERE r.part > 0 AND r.buy_n > 0 AND r.sell_n > 0;
 COMMENT ON VIEW quantmesh_compat.trades IS
     'Round trips. Within an account, symbol and strategy the first unit sold belongs to the first unit bought, and so on, in the order of trading; a trade that meets several of the other side makes several rows. What was sold short is paired with what was bought later. Trades that the exchange took back are left out. Reads all history; the view positions has profit by average cost, commissions included.';
 COMMENT ON COLUMN quantmesh_compat.trades.id IS 'A number by time of completion; not stable while trades arrive late.';
