@@ -46,6 +46,7 @@ qf_link_open(Link *link, const char *conninfo, const char *name)
     const char *const values[] = {conninfo, name, NULL};
 
     qf_link_close(link);
+    link->lost = false;
     /* Not PQconnectdb: a server that goes down meanwhile sends a notice, and that would be printed. */
     link->conn = PQconnectStartParams(keywords, values, 1);
     PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
@@ -71,7 +72,7 @@ qf_link_close(Link *link)
 bool
 qf_link_broken(const Link *link)
 {
-    return link->conn == NULL || PQstatus(link->conn) != CONNECTION_OK;
+    return link->conn == NULL || link->lost || PQstatus(link->conn) != CONNECTION_OK;
 }
 
 /* failure_note keeps the SQLSTATE of a failed statement; a cut connection has none. */
@@ -107,6 +108,7 @@ qf_link_query(Link *link, const char *sql, int count, const char *const *values)
         return result;
     }
     failure_note(link, result);
+    link->lost = link->state[0] == '\0';
     PQclear(result);
     return NULL;
 }

@@ -18,6 +18,7 @@ typedef struct Link
     int64_t sent_ns;  /* last statement was sent */
     int64_t alive_ns; /* last answered statement was sent */
     char state[6];    /* SQLSTATE of the last failure, or "" */
+    bool lost;        /* a statement failed without one: the connection is gone, though libpq may not have noticed */
 } Link;
 
 extern bool qf_link_open(Link *link, const char *conninfo, const char *name);
