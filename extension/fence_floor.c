@@ -198,7 +198,7 @@ read_floor(Relation relation)
         floor = DatumGetInt32(slot->tts_values[1]);
         generation = DatumGetInt32(slot->tts_values[2]);
         rows.any = true;
-        if (DatumGetInt64(slot->tts_values[0]) == counter_id)
+        if (DatumGetInt64(slot->tts_values[0]) == counter_id && DatumGetObjectId(slot->tts_values[4]) == MyDatabaseId)
         {
             rows.ours = true;
             rows.floor = Max(rows.floor, floor);
@@ -206,6 +206,8 @@ read_floor(Relation relation)
                 strlcpy(rows.tag, TextDatumGetCString(slot->tts_values[3]), sizeof(rows.tag));
             rows.generation_ours = Max(rows.generation_ours, generation);
         }
+        else if (DatumGetInt64(slot->tts_values[0]) == counter_id)
+            rows.floor = Max(rows.floor, floor); /* a copy of a database of this server */
         else
             rows.floor = Max(rows.floor, generation);
     }
@@ -285,13 +287,15 @@ check_generation(int generation)
 void
 qm_floor_insert(const QmFloorRecord *record)
 {
-    static const char *const insert = "INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, tag, reason) "
-                                      "VALUES ($1, $2, $3, $4, $5)";
-    Oid types[] = {INT8OID, INT4OID, INT4OID, TEXTOID, TEXTOID};
+    static const char *const insert =
+        "INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, tag, database, reason) "
+        "VALUES ($1, $2, $3, $4, $5, $6)";
+    Oid types[] = {INT8OID, INT4OID, INT4OID, TEXTOID, OIDOID, TEXTOID};
     Datum values[] = {Int64GetDatum((int64) record->counter_id),
                       Int32GetDatum(record->floor),
                       Int32GetDatum(record->generation),
                       CStringGetTextDatum(record->tag),
+                      ObjectIdGetDatum(MyDatabaseId),
                       CStringGetTextDatum(record->reason)};
 
     qm_query_execute(insert, lengthof(values), types, values);

@@ -1,5 +1,5 @@
 /*
- * SQL functions: next_id and current_generation, for functions of this extension that are written in SQL, and
+ * SQL functions: next_id and current_tag, for functions of this extension that are written in SQL, and
  * market_is_trusted, for the view of markets.
  */
 #include "postgres.h"
@@ -11,9 +11,10 @@
 #include "fmgr.h"
 #include "settings.h"
 #include "shared.h"
+#include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(qm_next_id);
-PG_FUNCTION_INFO_V1(qm_current_generation);
+PG_FUNCTION_INFO_V1(qm_current_tag);
 PG_FUNCTION_INFO_V1(qm_market_is_trusted_sql);
 
 /* qm_next_id is quantmesh.next_id: an id above every id and fence given out before. */
@@ -25,13 +26,13 @@ qm_next_id(PG_FUNCTION_ARGS)
     PG_RETURN_INT64(qm_fence_next());
 }
 
-/* qm_current_generation is quantmesh.current_generation: the generation of fences given out now. */
+/* qm_current_tag is quantmesh.current_tag: the origin tag of orders placed now. */
 Datum
-qm_current_generation(PG_FUNCTION_ARGS)
+qm_current_tag(PG_FUNCTION_ARGS)
 {
-    qm_require_running("quantmesh.current_generation()");
+    qm_require_running("quantmesh.current_tag()");
     qm_fence_prepare();
-    PG_RETURN_INT32(qm_generation());
+    PG_RETURN_TEXT_P(cstring_to_text(qm_origin_tag()));
 }
 
 /*
@@ -47,5 +48,5 @@ qm_market_is_trusted_sql(PG_FUNCTION_ARGS)
     if (qm_after_promotion == QM_PROMOTION_TRUST)
         PG_RETURN_BOOL(true);
     qm_fence_prepare();
-    PG_RETURN_BOOL(PG_GETARG_INT32(0) >= qm_generation());
+    PG_RETURN_BOOL(strcmp(text_to_cstring(PG_GETARG_TEXT_PP(0)), qm_origin_tag()) == 0);
 }

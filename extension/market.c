@@ -49,7 +49,7 @@ enum
     MARKET_MAX_ORDER_RATE,
     MARKET_TRADING_STATE,
     MARKET_STATE_REASON,
-    MARKET_TRUSTED_GENERATION = 21
+    MARKET_TRUSTED_TAG = 21
 };
 
 enum
@@ -209,7 +209,7 @@ read_market(QmMarket *market, Relation relation, HeapTuple row)
     market->limits.notional = amount_column(relation, row, MARKET_MAX_NOTIONAL);
     market->limits.rate = count_column(relation, row, MARKET_MAX_ORDER_RATE);
     market->account_limits = (QmLimits){.orders = -1, .position = -1, .notional = -1, .rate = -1};
-    market->trusted_generation = (int) count_column(relation, row, MARKET_TRUSTED_GENERATION);
+    strlcpy(market->trusted_tag, text_column(relation, row, MARKET_TRUSTED_TAG), sizeof(market->trusted_tag));
     merge_state(market,
                 text_column(relation, row, MARKET_TRADING_STATE),
                 text_column(relation, row, MARKET_STATE_REASON),
@@ -298,7 +298,7 @@ qm_market_reason(const QmMarket *market)
 bool
 qm_market_is_trusted(const QmMarket *market)
 {
-    return qm_after_promotion == QM_PROMOTION_TRUST || market->trusted_generation >= qm_generation();
+    return qm_after_promotion == QM_PROMOTION_TRUST || strcmp(market->trusted_tag, qm_origin_tag()) == 0;
 }
 
 /* qm_instance_find reads the epoch of an instance; false when it is not registered. */

@@ -10,6 +10,7 @@
 #include "exposure.h"
 #include "market_lock.h"
 #include "market_number.h"
+#include "order_id.h"
 
 #define QM_ASSET_MAX 32 /* bytes of an asset's name */
 
@@ -39,7 +40,7 @@ typedef struct QmMarket
     QmTradingState state; /* the strictest of everything's, the account's and the market's */
     char state_of[16];    /* whose it is: everything, account or market */
     char state_reason[128];
-    int trusted_generation;
+    char trusted_tag[QM_TAG_LEN + 1]; /* the origin tag under which its orders were known last */
 } QmMarket;
 
 extern bool qm_market_find(const char *account, const char *symbol, QmMarket *market);

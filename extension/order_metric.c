@@ -214,7 +214,9 @@ log_refusal(MarketMetric *market, const char *account, const char *symbol, bool 
              detail != NULL ? errdetail_internal("%s", detail) : 0,
              not_logged > 0
                  ? errhint("Since the last line like this one, " UINT64_FORMAT " more were not logged.", not_logged)
-                 : 0));
+                 : 0,
+             errhidestmt(true),
+             errhidecontext(true)));
 }
 
 /* qm_order_count_state counts an order that has come into a state, at the commit. */
@@ -259,6 +261,13 @@ remember(EventKind kind, int market, bool buy)
     event = &events[nevents++];
     *event = (Event){.kind = kind, .market = market, .buy = buy, .sub = GetCurrentSubTransactionId()};
     return event;
+}
+
+/* qm_order_metric_pending says whether this transaction has done something that counts if it commits. */
+bool
+qm_order_metric_pending(void)
+{
+    return nevents > 0;
 }
 
 /* qm_order_metric_end_xact counts what happened if it was committed, and forgets it. */

@@ -89,6 +89,7 @@ extern void qm_order_observe_duration(int market, bool buy, int64 duration_us);
 extern void qm_order_count_trade(int market, bool buy, double quantity, double price);
 
 /* The transaction's end. */
+extern bool qm_order_metric_pending(void);
 extern void qm_order_metric_end_xact(bool committed);
 extern void qm_order_metric_abort_sub(SubTransactionId sub);
 extern void qm_order_metric_commit_sub(SubTransactionId sub, SubTransactionId parent);

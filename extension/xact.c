@@ -76,7 +76,7 @@ at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_leve
 static void
 refuse_prepare(void)
 {
-    if (qm_hold_any() || qm_guard_any() || qm_exposure_any())
+    if (qm_hold_any() || qm_guard_any() || qm_exposure_any() || qm_order_metric_pending())
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("cannot PREPARE a transaction of a session that holds quantmesh locks, guards or lease "

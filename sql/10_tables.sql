@@ -5,6 +5,7 @@ CREATE TABLE quantmesh.fence_floor (
     floor       integer NOT NULL CHECK (floor BETWEEN 0 AND 32767),
     generation  integer NOT NULL CHECK (generation BETWEEN 1 AND 32767),
     tag         text COLLATE "C" NOT NULL CHECK (tag ~ '^[0-9a-z]{4}$'),
+    database    oid NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     reason      text NOT NULL
 );
@@ -14,6 +15,7 @@ COMMENT ON COLUMN quantmesh.fence_floor.counter_id IS 'The fence counter that us
 COMMENT ON COLUMN quantmesh.fence_floor.floor IS 'What that counter adds to eight times its timeline to get its generation.';
 COMMENT ON COLUMN quantmesh.fence_floor.generation IS 'The generation: the upper 15 bits of its fences.';
 COMMENT ON COLUMN quantmesh.fence_floor.tag IS 'Origin tag in the client order ids of orders placed under this generation: drawn at random, so that no two databases share ids.';
+COMMENT ON COLUMN quantmesh.fence_floor.database IS 'The database that used it. A copy of the database, on the same server too, has another one, and a tag of its own.';
 COMMENT ON COLUMN quantmesh.fence_floor.recorded_at IS 'When the generation was recorded.';
 COMMENT ON COLUMN quantmesh.fence_floor.reason IS 'Why: first use, promotion, restore, or what the operator gave to raise_fence.';
 

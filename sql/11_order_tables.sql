@@ -36,7 +36,7 @@ CREATE TABLE quantmesh.market (
     state_reason        text,
     state_set_by        name,
     state_set_at        timestamptz,
-    trusted_generation  integer NOT NULL CHECK (trusted_generation BETWEEN 1 AND 32767),
+    trusted_tag         text COLLATE "C" NOT NULL CHECK (trusted_tag ~ '^[0-9a-z]{4}$'),
     created_at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (account, symbol)
 );

@@ -34,8 +34,8 @@ COMMENT ON COLUMN quantmesh.market.trading_state IS 'active, reducing (only towa
 COMMENT ON COLUMN quantmesh.market.state_reason IS 'Why, as the operator gave it.';
 COMMENT ON COLUMN quantmesh.market.state_set_by IS 'Who set the state; NULL: nobody yet.';
 COMMENT ON COLUMN quantmesh.market.state_set_at IS 'When it was set.';
-COMMENT ON COLUMN quantmesh.market.trusted_generation IS
-    'Fence generation under which the market''s orders are known to be complete. Below the current one, after a promotion or restore, placing is denied as RECONCILE_PENDING.';
+COMMENT ON COLUMN quantmesh.market.trusted_tag IS
+    'Origin tag under which the market''s orders are known to be complete. Where it is not the current one, after a promotion, restore or copy, placing is denied as RECONCILE_PENDING.';
 COMMENT ON COLUMN quantmesh.market.created_at IS 'When the market became known.';
 
 COMMENT ON TABLE quantmesh.instance IS 'Registered instances with their current epochs: calls with an older one are denied.';

@@ -5,9 +5,9 @@ CREATE FUNCTION quantmesh.next_id() RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_next_id';
 COMMENT ON FUNCTION quantmesh.next_id() IS 'An id from the fence counter: larger than every earlier one, also across crash, promotion and restore. Internal.';
 
-CREATE FUNCTION quantmesh.current_generation() RETURNS integer
-    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_current_generation';
-COMMENT ON FUNCTION quantmesh.current_generation() IS 'The generation of fences that are granted now. Internal.';
+CREATE FUNCTION quantmesh.current_tag() RETURNS text
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_current_tag';
+COMMENT ON FUNCTION quantmesh.current_tag() IS 'The origin tag of orders that are placed now. Internal.';
 
 CREATE FUNCTION quantmesh.lock_market(account text, symbol text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_lock_market';
@@ -128,10 +128,10 @@ BEGIN
     PERFORM FROM quantmesh.account AS a WHERE a.account = '*' FOR KEY SHARE;
     INSERT INTO quantmesh.account (account) VALUES (wanted.account) ON CONFLICT DO NOTHING;
     INSERT INTO quantmesh.market (account, symbol, base_asset, quote_asset, tick_size, step_size, min_quantity, max_quantity,
-                                  min_notional, level_width, slot_by, mode, trusted_generation)
+                                  min_notional, level_width, slot_by, mode, trusted_tag)
         VALUES (wanted.account, wanted.symbol, wanted.base_asset, wanted.quote_asset, wanted.tick_size, wanted.step_size, wanted.min_quantity,
                 wanted.max_quantity, wanted.min_notional, wanted.level_width, coalesce(wanted.slot_by, 'price'), coalesce(wanted.mode, 'shared'),
-                quantmesh.current_generation())
+                quantmesh.current_tag())
         ON CONFLICT DO NOTHING;
     RETURN FOUND;
 END;
@@ -302,9 +302,10 @@ $$;
 COMMENT ON FUNCTION quantmesh.change_state(text, text, text, text, boolean, text) IS
     'Writes a trading state. account, symbol, state, reason: as set_trading_state has them. required: whether there must be a reason. action: the function that was called. Internal.';
 
+-- Of a deadlock with a transaction that places in several markets, that one is the victim: it looks for it sooner.
 CREATE FUNCTION quantmesh.set_trading_state(account text DEFAULT '*', symbol text DEFAULT NULL, state text DEFAULT NULL, reason text DEFAULT NULL,
     OUT account text, OUT symbol text, OUT state text, OUT open_orders bigint, OUT in_flight bigint) RETURNS SETOF record
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET deadlock_timeout = '1min'
 BEGIN ATOMIC
     SELECT quantmesh.change_state(set_trading_state.account, set_trading_state.symbol, set_trading_state.state, set_trading_state.reason, true, 'set_trading_state');
     SELECT t.account, t.symbol, t.state, t.open_orders, t.in_flight
@@ -315,7 +316,7 @@ COMMENT ON FUNCTION quantmesh.set_trading_state(text, text, text, text) IS
 
 CREATE FUNCTION quantmesh.halt(account text DEFAULT '*', symbol text DEFAULT NULL, reason text DEFAULT NULL,
     OUT account text, OUT symbol text, OUT state text, OUT open_orders bigint, OUT in_flight bigint) RETURNS SETOF record
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET deadlock_timeout = '1min'
 BEGIN ATOMIC
     SELECT quantmesh.change_state(halt.account, halt.symbol, 'halted', halt.reason, false, 'halt');
     SELECT t.account, t.symbol, t.state, t.open_orders, t.in_flight FROM quantmesh.trading_rows(halt.account, halt.symbol, true) AS t;
@@ -336,7 +337,7 @@ COMMENT ON FUNCTION quantmesh.resume(text, text, text) IS
 CREATE FUNCTION quantmesh.trust_market(account text DEFAULT '*', symbol text DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    generation integer;
+    tag text;
     trusted bigint;
 BEGIN
     PERFORM quantmesh.check_name('account', account, true);
@@ -344,18 +345,18 @@ BEGIN
     IF symbol IS NOT NULL THEN
         PERFORM quantmesh.check_name('symbol', symbol);
     END IF;
-    generation := quantmesh.current_generation();
+    tag := quantmesh.current_tag();
     PERFORM FROM quantmesh.market AS m
         WHERE trust_market.account IN ('*', m.account) AND (trust_market.symbol IS NULL OR m.symbol = trust_market.symbol)
         ORDER BY m.account, m.symbol FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM quantmesh.refuse_unknown(account, symbol);
     END IF;
-    UPDATE quantmesh.market AS m SET trusted_generation = generation
+    UPDATE quantmesh.market AS m SET trusted_tag = tag
         WHERE trust_market.account IN ('*', m.account) AND (trust_market.symbol IS NULL OR m.symbol = trust_market.symbol)
-          AND m.trusted_generation < generation;
+          AND m.trusted_tag <> tag;
     GET DIAGNOSTICS trusted = ROW_COUNT;
-    PERFORM quantmesh.record_action(account, 'trust_market', symbol, reason, jsonb_build_object('generation', generation::text, 'markets', trusted::text));
+    PERFORM quantmesh.record_action(account, 'trust_market', symbol, reason, jsonb_build_object('tag', tag, 'markets', trusted::text));
     RETURN trusted;
 END;
 $$;

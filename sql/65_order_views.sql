@@ -6,10 +6,10 @@ CREATE FUNCTION quantmesh.account_is_visible(account text) RETURNS boolean
 COMMENT ON FUNCTION quantmesh.account_is_visible(text) IS
     'Whether the current user may read what belongs to the account: traders what was granted to them, readers, operators and superusers all. account: the account, or * for all.';
 
-CREATE FUNCTION quantmesh.market_is_trusted(trusted_generation integer) RETURNS boolean
+CREATE FUNCTION quantmesh.market_is_trusted(trusted_tag text) RETURNS boolean
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_market_is_trusted_sql';
-COMMENT ON FUNCTION quantmesh.market_is_trusted(integer) IS
-    'Whether a market of that trusted_generation may be traded; NULL on a standby and without preloading, where nothing can be. trusted_generation: of the market. For the view of markets.';
+COMMENT ON FUNCTION quantmesh.market_is_trusted(text) IS
+    'Whether a market of that trusted_tag may be traded; NULL on a standby and without preloading, where nothing can be. trusted_tag: of the market. For the view of markets.';
 
 CREATE VIEW quantmesh.open_orders WITH (security_barrier) AS
     SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
@@ -208,7 +208,7 @@ CREATE VIEW quantmesh.markets WITH (security_barrier) AS
     FROM quantmesh.market AS m
     JOIN quantmesh.account AS a ON a.account = m.account
     LEFT JOIN quantmesh.account AS g ON g.account = '*'
-    CROSS JOIN LATERAL (SELECT quantmesh.market_is_trusted(m.trusted_generation) AS trusted) AS t
+    CROSS JOIN LATERAL (SELECT quantmesh.market_is_trusted(m.trusted_tag) AS trusted) AS t
     CROSS JOIN LATERAL (
         SELECT count(*) AS live,
                trim_scale(coalesce(sum(x.price * greatest(x.quantity - x.filled_quantity - x.busted_quantity, 0)), 0)) AS notional

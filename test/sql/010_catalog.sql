@@ -79,9 +79,9 @@ INSERT INTO expected_function VALUES
 ('f', 'trust_market', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, reason text DEFAULT NULL::text', 'bigint', 'v', 3),
 ('f', 'set_baseline', 'account text, asset text, amount numeric, reason text', 'void', 'v', 0),
 ('f', 'account_is_visible', 'account text', 'boolean', 's', 0),
-('f', 'market_is_trusted', 'trusted_generation integer', 'boolean', 'v', 0),
+('f', 'market_is_trusted', 'trusted_tag text', 'boolean', 'v', 0),
 ('f', 'next_id', '', 'bigint', 'v', 0),
-('f', 'current_generation', '', 'integer', 'v', 0),
+('f', 'current_tag', '', 'text', 'v', 0),
 ('f', 'lock_market', 'account text, symbol text', 'void', 'v', 0),
 ('f', 'markets_changed', '', 'void', 'v', 0);
 SELECT set_has(
@@ -238,7 +238,7 @@ SELECT is(pg_temp.columns_of('quantmesh.lock_engine'),
     'leases integer, leases_max integer, locks_reserved integer, locks_max integer, lock_labels integer, lock_labels_max integer, stuck_holders bigint, '
     'stats_reset timestamp with time zone', 'columns of lock_engine');
 SELECT is(pg_temp.columns_of('quantmesh.fence_floor'),
-    'counter_id bigint, floor integer, generation integer, tag text, recorded_at timestamp with time zone, reason text', 'columns of fence_floor');
+    'counter_id bigint, floor integer, generation integer, tag text, database oid, recorded_at timestamp with time zone, reason text', 'columns of fence_floor');
 SELECT is(pg_temp.columns_of('quantmesh.role_right'),
     'role regrole, privilege text, account text, granted_at timestamp with time zone, granted_by name', 'columns of role_right');
 SELECT is(pg_temp.columns_of('quantmesh.force_unlock_log'),
@@ -291,7 +291,7 @@ SELECT is(pg_temp.columns_of('quantmesh.account'),
 SELECT is(pg_temp.columns_of('quantmesh.market'),
     'account text, symbol text, base_asset text, quote_asset text, tick_size numeric, step_size numeric, min_quantity numeric, max_quantity numeric, '
     'min_notional numeric, level_width numeric, slot_by text, mode text, max_open_orders integer, max_position numeric, max_notional numeric, '
-    'max_order_rate integer, trading_state text, state_reason text, state_set_by name, state_set_at timestamp with time zone, trusted_generation integer, '
+    'max_order_rate integer, trading_state text, state_reason text, state_set_by name, state_set_at timestamp with time zone, trusted_tag text, '
     'created_at timestamp with time zone', 'columns of market');
 SELECT is(pg_temp.columns_of('quantmesh.instance'),
     'instance text, epoch bigint, registered_at timestamp with time zone', 'columns of instance');

@@ -67,7 +67,7 @@ INSERT INTO deed VALUES
     ('INSERT INTO quantmesh.role_right (role, privilege, account) VALUES (''qm_test_trader'', ''trader'', ''*'')', ''),
     ('DELETE FROM quantmesh.role_right', ''),
     ('UPDATE quantmesh.fence_floor SET floor = 1', ''),
-    ('INSERT INTO quantmesh.fence_floor VALUES (1, 1, 1, ''aaaa'', now(), ''x'')', ''),
+    ('INSERT INTO quantmesh.fence_floor VALUES (1, 1, 1, ''aaaa'', 1, now(), ''x'')', ''),
     ('DELETE FROM quantmesh.force_unlock_log', ''),
     ('TRUNCATE quantmesh.force_unlock_log', ''),
     ('SELECT quantmesh.grant_trader(''qm_test_nobody'', ''acc'')', ''),

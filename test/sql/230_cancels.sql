@@ -228,10 +228,10 @@ END $$;
 SELECT is(pg_temp.cancel_under(scope, state), 'aborted aborted none, requested open sent', format('cancels pass when %s is %s', scope, state))
     FROM scope, unnest(ARRAY['reducing', 'halted']) AS state;
 SELECT pg_temp.make('pending', 'open') \gset
-UPDATE quantmesh.market SET trusted_generation = 1 WHERE account = 'acc';
+UPDATE quantmesh.market SET trusted_tag = 'old0' WHERE account = 'acc';
 SELECT quantmesh.markets_changed() \gset
 SELECT is(pg_temp.cancel('pending'), 'requested open sent', 'also while the market waits for a reconciliation');
-UPDATE quantmesh.market SET trusted_generation = quantmesh.current_generation() WHERE account = 'acc';
+UPDATE quantmesh.market SET trusted_tag = quantmesh.current_tag() WHERE account = 'acc';
 SELECT quantmesh.markets_changed() \gset
 SELECT quantmesh.set_limits('acc/2', 'BTCUSDT', max_open_orders => :many + 1) \gset
 SELECT is(outcome, 'placed', 'the last order within max_open_orders') FROM quantmesh.place_order('acc/2', 'BTCUSDT', 'buy', 50, 1, slot => '', request_id => 'last', submit => false);

@@ -148,10 +148,10 @@ SELECT is(pg_temp.claim(), '-', 'nor when everything is');
 SELECT count(*) FROM quantmesh.set_trading_state('*', NULL, 'active', 'test') \gset
 SELECT is(pg_temp.claim(), 'btc 2', 'afterwards what is not of the halted market is');
 SELECT count(*) FROM quantmesh.set_trading_state('acc', 'ETHUSDT', 'active', 'test') \gset
-UPDATE quantmesh.market SET trusted_generation = 1 WHERE symbol = 'ETHUSDT';
+UPDATE quantmesh.market SET trusted_tag = 'old0' WHERE symbol = 'ETHUSDT';
 SELECT quantmesh.markets_changed() \gset
 SELECT is(pg_temp.claim(), '-', 'a market that waits for a reconciliation is passed over');
-UPDATE quantmesh.market SET trusted_generation = quantmesh.current_generation() WHERE symbol = 'ETHUSDT';
+UPDATE quantmesh.market SET trusted_tag = quantmesh.current_tag() WHERE symbol = 'ETHUSDT';
 SELECT quantmesh.markets_changed() \gset
 SELECT is(pg_temp.claim(), 'eth 1', 'until that is done');
 

@@ -157,10 +157,10 @@ SELECT quantmesh.set_limits('acc', 'BTCUSDT') \gset
 SELECT count(*) FROM quantmesh.set_trading_state('acc', 'BTCUSDT', 'halted', 'test') \gset
 SELECT is(pg_temp.replace('keep', 400), 'denied HALTED', 'a halt');
 SELECT count(*) FROM quantmesh.set_trading_state('acc', 'BTCUSDT', 'active', 'test') \gset
-UPDATE quantmesh.market SET trusted_generation = 1 WHERE symbol = 'BTCUSDT';
+UPDATE quantmesh.market SET trusted_tag = 'old0' WHERE symbol = 'BTCUSDT';
 SELECT quantmesh.markets_changed() \gset
 SELECT is(pg_temp.replace('keep', 400), 'denied RECONCILE_PENDING', 'an unfinished failover');
-UPDATE quantmesh.market SET trusted_generation = quantmesh.current_generation() WHERE symbol = 'BTCUSDT';
+UPDATE quantmesh.market SET trusted_tag = quantmesh.current_tag() WHERE symbol = 'BTCUSDT';
 SELECT quantmesh.markets_changed() \gset
 SELECT quantmesh.try_lease('order:acc:BTCUSDT:400', 'other', '20 s') AS lease \gset
 SELECT is(pg_temp.replace('keep', 400), 'skipped LEVEL_BUSY', 'somebody at the level');

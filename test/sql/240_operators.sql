@@ -21,8 +21,8 @@ SELECT lives_ok($$ SELECT quantmesh.set_market('binance', 'BTCUSDT', tick_size =
 SELECT is(pg_temp.rows($$ SELECT base_asset, quote_asset, tick_size, step_size, min_quantity, max_quantity, min_notional, level_width, slot_by, mode,
                                  max_open_orders, max_position, max_notional, max_order_rate, trading_state, state_reason FROM pg_temp.m('binance', 'BTCUSDT') $$),
           '(BTC,USDT,0.01,0.00001,,,5,,price,shared,,,,,active,)', 'its row, with what was derived and by default');
-SELECT is(trusted_generation, quantmesh.current_generation(), 'it is trusted from the start') FROM pg_temp.m('binance', 'BTCUSDT');
-SELECT is(trusted_generation, (SELECT max(generation) FROM quantmesh.fence_floor), '... under the generation that is recorded') FROM pg_temp.m('binance', 'BTCUSDT');
+SELECT is(trusted_tag, quantmesh.current_tag(), 'it is trusted from the start') FROM pg_temp.m('binance', 'BTCUSDT');
+SELECT is(trusted_tag, (SELECT tag FROM quantmesh.fence_floor), '... under the tag that is recorded') FROM pg_temp.m('binance', 'BTCUSDT');
 SELECT is(pg_temp.rows($$ SELECT account FROM quantmesh.account ORDER BY account $$), E'(*)\n(binance)', 'the account and the row for everything are there');
 SELECT is(pg_temp.outcome('binance', 'BTCUSDT', 'buy', 65000, 0.01), 'placed', 'and orders can be placed');
 
@@ -131,7 +131,7 @@ FROM (VALUES
 ) AS t (call, code, message);
 
 -- Trust.
-UPDATE quantmesh.market SET trusted_generation = trusted_generation - 1 WHERE account = 'binance';
+UPDATE quantmesh.market SET trusted_tag = 'old0' WHERE account = 'binance';
 SELECT quantmesh.markets_changed() \gset
 SELECT is((SELECT trust FROM quantmesh.markets WHERE symbol = 'BTCUSDT'), 'RECONCILE_PENDING', 'as after a promotion: the market waits');
 SELECT is(pg_temp.outcome('binance', 'BTCUSDT', 'buy', 40000, 0.01), 'denied RECONCILE_PENDING', '... and nothing is placed');

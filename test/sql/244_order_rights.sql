@@ -77,7 +77,7 @@ INSERT INTO deed VALUES
     ('SELECT quantmesh.set_baseline(''mine'', ''USD'', 1, ''test'')', 'o'),
     ('SELECT quantmesh.prometheus()', 'ro'),
     ('SELECT * FROM quantmesh.order_transitions', 'tmro'),
-    ('SELECT quantmesh.next_id()', ''), ('SELECT quantmesh.current_generation()', ''), ('SELECT quantmesh.lock_market(''mine'', ''A-USD'')', ''),
+    ('SELECT quantmesh.next_id()', ''), ('SELECT quantmesh.current_tag()', ''), ('SELECT quantmesh.lock_market(''mine'', ''A-USD'')', ''),
     ('SELECT quantmesh.markets_changed()', ''), ('SELECT quantmesh.trading_rows(''*'', NULL, true)', ''), ('SELECT quantmesh.record_action(''mine'', ''halt'', NULL, NULL, NULL)', ''),
     ('SELECT quantmesh.change_state(''mine'', NULL, ''active'', ''x'', false, ''x'')', ''), ('SELECT quantmesh.add_market(NULL)', ''), ('SELECT quantmesh.change_market(NULL, NULL)', ''),
     ('SELECT quantmesh.check_name(''x'', ''x'')', ''), ('SELECT quantmesh.derive_assets(''x'')', '');

@@ -34,8 +34,25 @@ my %needs_preload = (
 	engine_row         => "SELECT * FROM quantmesh.lock_engine",
 	reset_metrics      => "SELECT quantmesh.reset_metrics()",
 	prometheus         => "SELECT quantmesh.prometheus()",
+	place_order        => "SELECT quantmesh.place_order('a', 'S', 'buy', 1, 1)",
+	place_orders       => "SELECT * FROM quantmesh.place_orders('a', '[]')",
+	claim_orders       => "SELECT * FROM quantmesh.claim_orders('a')",
+	replace_order      => "SELECT quantmesh.replace_order('a', 1, 1, 1)",
+	apply_report       => "SELECT quantmesh.apply_report('a', 'S', 'q', state => 'open')",
+	resolve_submission => "SELECT quantmesh.resolve_submission('a', 1, 1, 'accepted')",
+	settle_order       => "SELECT quantmesh.settle_order('a', 1, 'lost', 'r')",
+	cancel_order       => "SELECT quantmesh.cancel_order('a', 1)",
+	cancel_exchange_order => "SELECT quantmesh.cancel_exchange_order('a', 'S', '9')",
+	cancel_orders      => "SELECT * FROM quantmesh.cancel_orders('a')",
+	resolve_cancel     => "SELECT quantmesh.resolve_cancel('a', 1, 'done')",
+	order_metric_rows  => "SELECT * FROM quantmesh.order_metrics",
+	order_denial_rows  => "SELECT * FROM quantmesh.order_denials",
+	next_id            => "SELECT quantmesh.next_id()",
+	current_tag        => "SELECT quantmesh.current_tag()",
+	lock_market        => "SELECT quantmesh.lock_market('a', 'S')",
+	trading_rows       => "SELECT * FROM quantmesh.trading_rows('a', 'S', true)",
 );
-my @works_everywhere = qw(order_key order_transition_rows rights_changed version);
+my @works_everywhere = qw(account_is_visible market_is_trusted markets_changed order_key order_transition_rows rights_changed version);
 
 my $hint = qr/HINT:.*shared_preload_libraries.*restart/s;
 my $node = qm_node('plain', preload => 0, extension => 0);

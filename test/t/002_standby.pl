@@ -25,7 +25,7 @@ for my $database (qw(raised restored))
 }
 qm_fences_grow($primary, 'than nothing');
 qm_fences_grow($primary, 'than nothing', database => 'raised');
-$primary->safe_psql('restored', q{INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, tag, reason) VALUES (1, 4, 7, 'old0', 'dumped')});
+$primary->safe_psql('restored', q{INSERT INTO quantmesh.fence_floor (counter_id, floor, generation, tag, database, reason) VALUES (1, 4, 7, 'old0', 1, 'dumped')});
 $primary->backup('base');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
