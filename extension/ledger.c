@@ -11,6 +11,9 @@
  *
  * The position's row is locked while its fills are read and written. The order
  * is: the order's row, the position's row, the fill.
+ *
+ * Queries of fills ask for the order of the index that they need: while a table is
+ * young, its indexes look all the same to the planner, and plans are kept.
  */
 #include "ledger.h"
 
@@ -51,6 +54,14 @@ typedef struct Known
     TimestampTz executed_at;
 } Known;
 
+/* A fill as its row has it. */
+typedef struct Row
+{
+    QmFill fill;
+    QmRunning running;
+    ItemPointerData place;
+} Row;
+
 static bool try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking);
 static bool lock_position(const QmOrder *order, const char *unless_known, Position *position);
 static void create_position(const QmOrder *order);
@@ -67,11 +78,11 @@ static void complete(const QmOrder *order, const QmTrade *trade, const Known *kn
 static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker);
 static void recompute(const QmOrder *order, Position *position, const QmFillKey *from);
 static void read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running);
-static int read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, QmFill *fills,
-                      QmRunning *known, bool *more);
+static int read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, Row *fills,
+                      bool *more);
 static void keep_last(Position *position, const QmFillKey *last);
 static bool same_running(const QmRunning *left, const QmRunning *right);
-static void write_running(const QmOrder *order, const QmFillKey *key, const QmRunning *running);
+static void write_running(const Row *row, const QmRunning *running);
 static void write_position(const QmOrder *order, const Position *position);
 
 /* qm_ledger_book books a trade or a bust of the order, unless the ledger has it already. */
@@ -132,9 +143,9 @@ lock_position(const QmOrder *order, const char *unless_known, Position *position
         {"SELECT p.quantity, p.cost, p.realized_profit, p.last_executed_at, p.last_trade_id, p.last_kind = 'bust', "
          "m.base_asset, m.quote_asset "
          "FROM quantmesh.position AS p LEFT JOIN quantmesh.market AS m ON m.account = $1 AND m.symbol = $2 "
-         "WHERE p.account = $1 AND p.symbol = $2 AND p.strategy = $3 AND ($4 IS NULL OR NOT EXISTS "
-         "(SELECT FROM quantmesh.fill AS f WHERE f.account = $1 AND f.symbol = $2 AND f.trade_id = $4)) "
-         "FOR NO KEY UPDATE OF p",
+         "WHERE p.account = $1 AND p.symbol = $2 AND p.strategy = $3 AND ($4 IS NULL OR "
+         "(SELECT f.order_id FROM quantmesh.fill AS f WHERE f.account = $1 AND f.symbol = $2 AND f.trade_id = $4 "
+         "ORDER BY f.kind LIMIT 1) IS NULL) FOR NO KEY UPDATE OF p",
          4,
          {TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
@@ -180,7 +191,8 @@ read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
 {
     static QmQuery query = {"SELECT kind = 'bust', order_id, quantity, price, commission, commission_asset, is_maker "
                             "IS NOT NULL, executed_at "
-                            "FROM quantmesh.fill WHERE account = $1 AND symbol = $2 AND trade_id = $3",
+                            "FROM quantmesh.fill WHERE account = $1 AND symbol = $2 AND trade_id = $3 "
+                            "ORDER BY kind LIMIT 2",
                             3,
                             {TEXTOID, TEXTOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
@@ -413,26 +425,25 @@ recompute(const QmOrder *order, Position *position, const QmFillKey *from)
 {
     MemoryContext scope = CurrentMemoryContext;
     MemoryContext batch = AllocSetContextCreate(scope, "quantmesh ledger", ALLOCSET_DEFAULT_SIZES);
-    QmFill *fills = palloc(sizeof(QmFill) * RECOMPUTE_BATCH);
-    QmRunning *known = palloc(sizeof(QmRunning) * RECOMPUTE_BATCH);
+    Row *rows = palloc(sizeof(Row) * RECOMPUTE_BATCH);
     bool more = true;
 
     read_predecessor(order, from, &position->running);
     position->last = *from;
     for (bool first = true; more; first = false)
     {
-        int count = read_batch(order, &position->last, first, batch, fills, known, &more);
+        int count = read_batch(order, &position->last, first, batch, rows, &more);
 
         for (int i = 0; i < count; i++)
         {
             MemoryContextSwitchTo(batch); /* every query leaves it */
-            qm_ledger_step(&position->running, &fills[i], &position->assets);
-            if (!same_running(&position->running, &known[i]))
-                write_running(order, &fills[i].key, &position->running);
+            qm_ledger_step(&position->running, &rows[i].fill, &position->assets);
+            if (!same_running(&position->running, &rows[i].running))
+                write_running(&rows[i], &position->running);
         }
         MemoryContextSwitchTo(scope);
         if (count > 0)
-            keep_last(position, &fills[count - 1].key);
+            keep_last(position, &rows[count - 1].fill.key);
         MemoryContextReset(batch);
         CHECK_FOR_INTERRUPTS();
     }
@@ -469,12 +480,11 @@ read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
  * the batch, with the running values that they have, and says whether there may be more.
  */
 static int
-read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, QmFill *fills,
-           QmRunning *known, bool *more)
+read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, Row *fills, bool *more)
 {
     static QmQuery query =
         {"SELECT executed_at, trade_id, kind = 'bust', side = 'buy', quantity, price, commission, commission_asset, "
-         "position_after, cost_after, profit_after FROM quantmesh.fill "
+         "position_after, cost_after, profit_after, ctid FROM quantmesh.fill "
          "WHERE account = $1 AND symbol = $2 AND strategy = $3 AND (executed_at, trade_id) >= ($4, $5) "
          "ORDER BY executed_at, trade_id, kind DESC LIMIT $6",
          6,
@@ -491,7 +501,9 @@ read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryCo
 
     for (uint64 row = 0; row < rows; row++)
     {
-        QmFill *fill = &fills[count];
+        QmFill *fill = &fills[count].fill;
+        QmRunning *running = &fills[count].running;
+        bool isnull;
 
         fill->key.executed_at = qm_row_int64(row, 0);
         fill->key.trade_id = qm_row_text(row, 1);
@@ -503,9 +515,10 @@ read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryCo
         fill->price = qm_row_number(row, 5);
         fill->commission = qm_row_number(row, 6);
         fill->commission_asset = qm_row_text(row, 7);
-        known[count].quantity = qm_row_number(row, 8);
-        known[count].cost = qm_row_number(row, 9);
-        known[count].profit = qm_row_number(row, 10);
+        running->quantity = qm_row_number(row, 8);
+        running->cost = qm_row_number(row, 9);
+        running->profit = qm_row_number(row, 10);
+        fills[count].place = *(ItemPointer) DatumGetPointer(qm_query_value(row, 11, &isnull));
         count++;
     }
     MemoryContextSwitchTo(scope);
@@ -533,23 +546,25 @@ same_running(const QmRunning *left, const QmRunning *right)
            qm_decimal_cmp(left->profit, right->profit) == 0;
 }
 
-/* write_running writes the running values of one fill. */
+/*
+ * write_running writes the running values of one fill. Its row is found by its
+ * place, which the position's lock keeps: through the indexes a fill that was
+ * computed many times in one transaction would be found more slowly each time.
+ */
 static void
-write_running(const QmOrder *order, const QmFillKey *key, const QmRunning *running)
+write_running(const Row *row, const QmRunning *running)
 {
-    static QmQuery query = {"UPDATE quantmesh.fill SET position_after = $5, cost_after = $6, profit_after = $7 "
-                            "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND kind = $4",
-                            7,
-                            {TEXTOID, TEXTOID, TEXTOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(key->trade_id),
-                      CStringGetTextDatum(key->bust ? "bust" : "trade"),
+    static QmQuery query =
+        {"UPDATE quantmesh.fill SET position_after = $2, cost_after = $3, profit_after = $4 WHERE ctid = $1",
+         4,
+         {TIDOID, NUMERICOID, NUMERICOID, NUMERICOID}};
+    Datum values[] = {PointerGetDatum(&row->place),
                       NumericGetDatum(running->quantity),
                       NumericGetDatum(running->cost),
                       NumericGetDatum(running->profit)};
 
-    (void) qm_query_run(&query, values, NULL);
+    if (qm_query_run(&query, values, NULL) != 1)
+        elog(ERROR, "fill \"%s\" is gone", row->fill.key.trade_id);
 }
 
 /* write_position writes the position's row. */

@@ -1,7 +1,8 @@
 /*
  * SQL run from C: constant text with $n, schema-qualified, under a pinned
  * search_path, as the owner of our tables. Nothing else in the extension runs
- * SQL.
+ * SQL. Plans are kept, also those that are made while tables are still small:
+ * so none may scan a whole table where an index would do.
  *
  * The caller has checked what the user may do. An error leaves the scope open;
  * the end of the transaction or savepoint closes it.
@@ -17,6 +18,7 @@
 #include "utils/syscache.h"
 
 static void pin_search_path(void);
+static void pin(const char *name, const char *value);
 static Oid tables_owner(void);
 static SPIPlanPtr saved_plan(QmQuery *query);
 static void check_result(const char *text, int result);
@@ -27,6 +29,7 @@ qm_query_begin(QmQueryScope *scope)
 {
     scope->guc_level = NewGUCNestLevel();
     pin_search_path();
+    pin("enable_seqscan", "off");
     GetUserIdAndSecContext(&scope->user, &scope->security);
     SetUserIdAndSecContext(tables_owner(), scope->security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
     if (SPI_connect() != SPI_OK_CONNECT)
@@ -113,14 +116,14 @@ qm_query_execute(const char *command, int nargs, const Oid *types, const Datum *
 static void
 pin_search_path(void)
 {
-    (void) set_config_option("search_path",
-                             "pg_catalog, pg_temp",
-                             PGC_USERSET,
-                             PGC_S_SESSION,
-                             GUC_ACTION_SAVE,
-                             true,
-                             0,
-                             false);
+    pin("search_path", "pg_catalog, pg_temp");
+}
+
+/* pin sets a variable until the GUC level ends. */
+static void
+pin(const char *name, const char *value)
+{
+    (void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* tables_owner returns the role that owns quantmesh.orders. */
