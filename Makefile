@@ -4,7 +4,7 @@
 #   make check              everything: packages, lint, then build, install and test with and without assertions
 #   make check-assert       the same with assertions only
 #   make installcheck       tests of what is installed
-#   make demo               the locks at work
+#   make demo               instances that share one book, and the locks, at work
 #   make bench, stress      figures; faults and races at length
 #   make matrix             make check on later Debian releases (root only)
 #   make lint, format       gates over the sources; clang-format in place

@@ -380,8 +380,8 @@ qm_order_write(const QmOrder *before, QmOrder *after, const QmOrderNews *news)
         {Int64GetDatum(after->epoch), after->epoch == 0},
         {CStringGetTextDatum(after->owner), false},
     };
-    Datum values[lengthof(args)];
-    bool nulls[lengthof(args)];
+    Datum values[lengthof(args)] = {0};
+    bool nulls[lengthof(args)] = {0};
 
     for (int i = 0; i < lengthof(args); i++)
     {
