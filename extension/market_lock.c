@@ -18,7 +18,7 @@ PG_FUNCTION_INFO_V1(qm_lock_market);
 #define LOCK_TEXT_MAX 320
 
 static uint64 hash_of(const char *account, const char *rest);
-static LockAcquireResult acquire(const LOCKTAG *tag, LOCKMODE mode);
+static LockAcquireResult acquire(const LOCKTAG *tag, LOCKMODE mode, bool dont_wait);
 
 /* qm_market_tag fills in the tag of a market's lock. */
 void
@@ -39,23 +39,26 @@ qm_market_lock_shared(const char *account, const char *symbol)
     LOCKTAG tag;
 
     qm_market_tag(account, symbol, &tag);
-    if (acquire(&tag, ShareLock) != LOCKACQUIRE_ALREADY_HELD)
+    if (acquire(&tag, ShareLock, false) != LOCKACQUIRE_ALREADY_HELD)
         AcceptInvalidationMessages();
 }
 
 /*
  * qm_request_lock makes this transaction the only one that works on the
  * request. A repetition waits for the call that it repeats, so that it can tell
- * what became of it.
+ * what became of it; true when it did.
  */
-void
+bool
 qm_request_lock(const char *account, const char *request_id)
 {
     uint64 hash = hash_of(account, request_id);
     LOCKTAG tag;
 
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, QM_LOCKTAG_REQUEST);
-    (void) acquire(&tag, ExclusiveLock);
+    if (acquire(&tag, ExclusiveLock, true) != LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    (void) acquire(&tag, ExclusiveLock, false);
+    return true;
 }
 
 /* hash_of hashes an account and a name in it; a colon cannot be in an account. */
@@ -70,13 +73,13 @@ hash_of(const char *account, const char *rest)
 
 /* acquire takes the lock for the current subtransaction, whichever portal asks, as lock keys are taken. */
 static LockAcquireResult
-acquire(const LOCKTAG *tag, LOCKMODE mode)
+acquire(const LOCKTAG *tag, LOCKMODE mode, bool dont_wait)
 {
     ResourceOwner caller_owner = CurrentResourceOwner;
     LockAcquireResult result;
 
     CurrentResourceOwner = CurTransactionResourceOwner;
-    result = LockAcquire(tag, mode, false, false);
+    result = LockAcquire(tag, mode, false, dont_wait);
     CurrentResourceOwner = caller_owner;
     return result;
 }
@@ -91,6 +94,6 @@ qm_lock_market(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("account and symbol must not be null")));
     qm_market_tag(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)), &tag);
-    (void) acquire(&tag, ExclusiveLock);
+    (void) acquire(&tag, ExclusiveLock, false);
     PG_RETURN_VOID();
 }

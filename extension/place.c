@@ -24,15 +24,18 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-static bool passes(const QmPlaceRequest *request, QmMarket *market, QmPlacement *placement);
+/* How long a repetition waits for the level of the call that it repeats, which is ending: its locks go one by one. */
+#define RELEASE_PATIENCE_US QM_US_PER_S
+
+static bool passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacement *placement);
 static bool replay(const QmPlaceRequest *request, QmPlacement *placement);
 static char *difference(const QmPlaceRequest *request, const QmFoundOrder *found);
 static char *difference_of_terms(const QmPlaceRequest *request, const QmFoundOrder *found);
 static bool may_have_slot(const QmPlaceRequest *request);
 static char *level_of(const QmPlaceRequest *request, const QmMarket *market);
 static const char *slot_of(const QmPlaceRequest *request, const QmMarket *market);
-static bool lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *slot, int64 *fence,
-                       QmPlacement *placement);
+static bool lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *slot, int64 wait_us,
+                       int64 *fence, QmPlacement *placement);
 static bool slot_is_free(const QmPlaceRequest *request, const char *slot, QmPlacement *placement);
 static bool crosses_nothing(const QmPlaceRequest *request, QmPlacement *placement);
 static bool reserve(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement);
@@ -64,14 +67,15 @@ void
 qm_place(const QmPlaceRequest *request, QmPlacement *placement)
 {
     QmMarket market = {.number = QM_MARKET_OTHER};
+    int64 wait_us = request->wait_us;
     int64 fence = 0;
 
     memset(placement, 0, sizeof(*placement));
-    if (passes(request, &market, placement))
+    if (passes(request, &market, &wait_us, placement))
     {
         const char *slot = slot_of(request, &market);
 
-        if (lock_level(request, &market, slot, &fence, placement) && slot_is_free(request, slot, placement) &&
+        if (lock_level(request, &market, slot, wait_us, &fence, placement) && slot_is_free(request, slot, placement) &&
             crosses_nothing(request, placement) && reserve(request, &market, placement))
         {
             if (request->before_insert != NULL)
@@ -91,11 +95,12 @@ qm_place(const QmPlaceRequest *request, QmPlacement *placement)
 
 /* passes replays what was placed before, and refuses what needs no level's lock; true when the order may go on. */
 static bool
-passes(const QmPlaceRequest *request, QmMarket *market, QmPlacement *placement)
+passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacement *placement)
 {
     if (request->request_id != NULL)
     {
-        qm_request_lock(request->account, request->request_id);
+        if (qm_request_lock(request->account, request->request_id))
+            *wait_us = Max(*wait_us, RELEASE_PATIENCE_US);
         if (replay(request, placement))
             return false;
     }
@@ -227,15 +232,15 @@ level_of(const QmPlaceRequest *request, const QmMarket *market)
  * a fence.
  */
 static bool
-lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *slot, int64 *fence,
+lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *slot, int64 wait_us, int64 *fence,
            QmPlacement *placement)
 {
     QmLockRequest lock = {.function = request->function,
                           .mode = QM_MODE_XACT,
                           .nkeys = 1,
                           .ttl_us = QM_TTL_DEFAULT,
-                          .wait = request->wait_us > 0,
-                          .timeout_us = request->wait_us};
+                          .wait = wait_us > 0,
+                          .timeout_us = wait_us};
     QmKey key;
     char *text;
 

@@ -127,7 +127,7 @@ COMMENT ON COLUMN quantmesh.lock_engine.stats_reset IS 'When the lock metrics be
 
 CREATE FUNCTION quantmesh.reset_metrics() RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_reset_metrics';
-COMMENT ON FUNCTION quantmesh.reset_metrics() IS 'Sets the lock metrics and the conflict history of this database to zero. Operators only.';
+COMMENT ON FUNCTION quantmesh.reset_metrics() IS 'Sets the metrics of locks and orders and the conflict history of this database to zero. Operators only.';
 
 CREATE FUNCTION quantmesh.prometheus() RETURNS text
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_prometheus';
