@@ -24,9 +24,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-/* How long a repetition waits for the level of the call that it repeats, which is ending: its locks go one by one. */
-#define RELEASE_PATIENCE_US QM_US_PER_S
-
 static bool passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacement *placement);
 static bool replay(const QmPlaceRequest *request, QmPlacement *placement);
 static char *difference(const QmPlaceRequest *request, const QmFoundOrder *found);
@@ -100,7 +97,7 @@ passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacem
     if (request->request_id != NULL)
     {
         if (qm_request_lock(request->account, request->request_id))
-            *wait_us = Max(*wait_us, RELEASE_PATIENCE_US);
+            *wait_us = Max(*wait_us, QM_RELEASE_PATIENCE_US);
         if (replay(request, placement))
             return false;
     }

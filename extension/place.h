@@ -13,6 +13,12 @@
 #include "order_state.h"
 #include "utils/numeric.h"
 
+/*
+ * How long a call that had to wait for another transaction then waits for the level, which the same transaction may
+ * still have: an ending transaction lets go of its locks one by one.
+ */
+#define QM_RELEASE_PATIENCE_US (1000 * INT64CONST(1000))
+
 typedef enum QmTimeInForce
 {
     QM_TIF_GTC,

@@ -74,6 +74,7 @@ read_request(FunctionCallInfo fcinfo, QmPlaceRequest *request)
         request->valid_until = PG_GETARG_TIMESTAMPTZ(7);
     if (TIMESTAMP_NOT_FINITE(request->valid_until))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("valid_until must be finite")));
+    request->wait_us = QM_RELEASE_PATIENCE_US;
     request->before_insert = give_way;
     request->before_insert_state = request;
 }
