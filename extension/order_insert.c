@@ -6,7 +6,8 @@
  * indexes. For each INSERT it would read every CHECK and index predicate from
  * its stored text and compile it again, which is half of the cost of an INSERT;
  * here a backend keeps what it has compiled, until the table changes. An error
- * in the middle leaves it in doubt, and the next insert starts anew.
+ * in the middle, of preparing too, leaves it in doubt, and the next insert starts
+ * anew: with half of the indexes in it, an order would be missing from the rest.
  */
 #include "order_find.h"
 
@@ -77,7 +78,6 @@ qm_order_insert(const QmPlaceRequest *request, const QmNewOrder *order)
 
     Assert(ActiveSnapshotSet());
     prepare(relation);
-    prepared.in_use = true;
     InitResultRelInfo(target, relation, 0, NULL, 0);
     open_indexes(target);
     qm_check_exprs(target) = prepared.checks;
@@ -92,7 +92,7 @@ qm_order_insert(const QmPlaceRequest *request, const QmNewOrder *order)
     CommandCounterIncrement();
 }
 
-/* prepare makes sure that what is kept belongs to the table as it is. */
+/* prepare makes sure that what is kept belongs to the table as it is, and marks it as in use until the insert has ended. */
 static void
 prepare(Relation relation)
 {
@@ -108,10 +108,14 @@ prepare(Relation relation)
     }
     if (prepared.estate != NULL && !prepared.changed && !prepared.in_use &&
         prepared.relid == RelationGetRelid(relation))
+    {
+        prepared.in_use = true;
         return;
+    }
     if (prepared.estate != NULL)
         FreeExecutorState(prepared.estate);
     memset(&prepared, 0, sizeof(prepared));
+    prepared.in_use = true;
 
     MemoryContextSwitchTo(CacheMemoryContext);
     prepared.estate = CreateExecutorState();
