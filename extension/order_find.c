@@ -20,10 +20,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+/* A row of the table, which may have got columns behind those that we know. */
 typedef struct Row
 {
-    Datum values[ORDERS_COLUMNS];
-    bool nulls[ORDERS_COLUMNS];
+    Datum *values;
+    bool *nulls;
 } Row;
 
 static bool find(QmTable index, int nkeys, ScanKeyData *keys, bool live_only, QmFoundOrder *found);
@@ -76,20 +77,36 @@ qm_order_find_crossing(const char *account, const char *symbol, bool buy, Numeri
     return find(QM_INDEX_ORDERS_LIVE_PRICE, price == NULL ? 3 : 4, keys, true, found);
 }
 
+/* qm_orders_open opens quantmesh.orders; 55000 when columns that we know are not there. */
+Relation
+qm_orders_open(LOCKMODE mode)
+{
+    Relation relation = table_open(qm_table_oid(QM_TABLE_ORDERS), mode);
+
+    if (RelationGetDescr(relation)->natts < ORDERS_COLUMNS)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("table quantmesh.orders has %d columns, the library knows %d",
+                        RelationGetDescr(relation)->natts,
+                        ORDERS_COLUMNS),
+                 errhint("Run ALTER EXTENSION quantmesh UPDATE.")));
+    return relation;
+}
+
 /* find copies out the first order that fits; live_only passes over those that have ended. */
 static bool
 find(QmTable index, int nkeys, ScanKeyData *keys, bool live_only, QmFoundOrder *found)
 {
-    Relation relation = table_open(qm_table_oid(QM_TABLE_ORDERS), AccessShareLock);
+    Relation relation = qm_orders_open(AccessShareLock);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     SysScanDesc scan = systable_beginscan(relation, qm_table_oid(index), true, snapshot, nkeys, keys);
+    int columns = RelationGetDescr(relation)->natts;
+    Row row = {.values = palloc(sizeof(Datum) * (Size) columns), .nulls = palloc(sizeof(bool) * (Size) columns)};
     HeapTuple tuple;
     bool any = false;
 
     while (!any && HeapTupleIsValid(tuple = systable_getnext(scan)))
     {
-        Row row;
-
         heap_deform_tuple(tuple, RelationGetDescr(relation), row.values, row.nulls);
         if (live_only && !DatumGetBool(row.values[ORDERS_LIVE - 1]))
             continue;

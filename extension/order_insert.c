@@ -63,15 +63,15 @@ static void fill_order(Row *row, const QmPlaceRequest *request, const QmNewOrder
 void
 qm_order_insert(const QmPlaceRequest *request, const QmNewOrder *order)
 {
-    Relation relation = table_open(qm_table_oid(QM_TABLE_ORDERS), RowExclusiveLock);
+    Relation relation = qm_orders_open(RowExclusiveLock);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsVirtual);
     ResultRelInfo *target = makeNode(ResultRelInfo);
     Row row;
 
-    Assert(RelationGetDescr(relation)->natts == ORDERS_COLUMNS);
     memset(row.nulls, true, sizeof(row.nulls));
     fill_request(&row, request);
     fill_order(&row, request, order);
+    memset(slot->tts_isnull, true, sizeof(bool) * (size_t) RelationGetDescr(relation)->natts); /* what we do not know */
     memcpy(slot->tts_values, row.values, sizeof(row.values));
     memcpy(slot->tts_isnull, row.nulls, sizeof(row.nulls));
     ExecStoreVirtualTuple(slot);

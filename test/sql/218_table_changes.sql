@@ -1,5 +1,6 @@
 -- Shows that placing fills every index of quantmesh.orders, or refuses, after an earlier call was canceled or refused while
--- it prepared: an order that is in no index takes no slot, and its request is not found.
+-- it prepared: an order that is in no index takes no slot, and its request is not found. And that columns which were added
+-- to the table hurt nobody.
 \set ON_ERROR_ROLLBACK off
 \setenv PGHOST :HOST
 \setenv PGPORT :PORT
@@ -7,7 +8,7 @@
 \setenv PGDATABASE :DBNAME
 \setenv CHILD 'psql -XAtq'
 
-SELECT plan(12);
+SELECT plan(18);
 
 SELECT quantmesh.set_market('tab', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(price numeric, request text) RETURNS text LANGUAGE sql AS $$
@@ -52,5 +53,15 @@ SELECT is(pg_temp.place(100, 'r100'), 'placed', 'with one less it is not');
 SELECT is(pg_temp.place(100, 'r100'), 'placed replayed', 'the request is found');
 SELECT is(pg_temp.place(100, 'other'), 'duplicate SLOT_TAKEN', 'the slot is taken');
 SELECT is(pg_temp.orders(100), 1::bigint, 'by one order');
+
+-- Columns behind ours: an administrator's, or those of a newer version of the tables than of the library that is loaded.
+ALTER TABLE quantmesh.orders ADD COLUMN note text, ADD COLUMN ticket bigint, ADD COLUMN tags text[] DEFAULT '{new}';
+SELECT is(pg_temp.place(200, 'r200'), 'placed replayed', 'an order from before is found in a table with more columns');
+SELECT is(pg_temp.place(400, 'r400'), 'placed', 'one more is placed');
+SELECT is(pg_temp.place(400, 'r400'), 'placed replayed', 'and found');
+SELECT is((SELECT concat_ws(' ', note, ticket, tags) FROM quantmesh.orders WHERE request_id = 'r400'), '', 'what placing does not know is empty');
+ALTER TABLE quantmesh.orders ALTER COLUMN note SET DEFAULT 'x', DROP COLUMN ticket, DROP COLUMN tags;
+SELECT is(pg_temp.place(401, 'r401'), 'placed', 'columns come and go');
+SELECT is(pg_temp.place(401, 'other'), 'duplicate SLOT_TAKEN', 'and slots stay taken');
 
 SELECT * FROM finish();
