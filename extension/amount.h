@@ -15,6 +15,12 @@ typedef int128 QmAmount; /* in units of 1e-18; the server's type, which is align
 
 #define QM_AMOUNT_MAX ((QmAmount) (~(uint128) 0 >> 1))
 
+/*
+ * What is above every limit (limits are below 1e18) counts as this: sums of it stay far from the ends of the range, so
+ * that what was added to a sum can be taken out of it again.
+ */
+#define QM_AMOUNT_HUGE ((QmAmount) 1000000000000000000 * 1000000000000000000)
+
 extern bool qm_amount_from_numeric(Numeric value, QmAmount *amount);
 extern bool qm_amount_from_numeric_up(Numeric value, QmAmount *amount);
 extern char *qm_amount_text(QmAmount amount);

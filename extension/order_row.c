@@ -459,7 +459,7 @@ qm_order_exposure(const QmOrder *order, QmExposure *exposure)
     else
         exposure->shortest = amount(still);
     if (live && order->price != NULL)
-        exposure->notional = amount(qm_decimal_mul(order->price, still));
+        exposure->notional = Min(amount(qm_decimal_mul(order->price, still)), QM_AMOUNT_HUGE);
 }
 
 /* pending returns what of the order can still be booked; NULL for nothing. */

@@ -157,7 +157,7 @@ check_notional(const QmPlaceRequest *request, const QmMarket *market, QmPlacemen
     return true;
 }
 
-/* qm_place_notional returns price x quantity, rounded up; 0 without a price, the largest amount when it is out of range. */
+/* qm_place_notional returns price x quantity, rounded up; 0 without a price, QM_AMOUNT_HUGE when it is above that. */
 QmAmount
 qm_place_notional(const QmPlaceRequest *request)
 {
@@ -167,5 +167,5 @@ qm_place_notional(const QmPlaceRequest *request)
     if (request->price == NULL)
         return 0;
     product = DirectFunctionCall2(numeric_mul, NumericGetDatum(request->price), NumericGetDatum(request->quantity));
-    return qm_amount_from_numeric_up(DatumGetNumeric(product), &amount) ? amount : QM_AMOUNT_MAX;
+    return qm_amount_from_numeric_up(DatumGetNumeric(product), &amount) ? Min(amount, QM_AMOUNT_HUGE) : QM_AMOUNT_HUGE;
 }

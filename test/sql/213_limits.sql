@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(136);
+SELECT plan(145);
 
 CREATE FUNCTION pg_temp.place(symbol text, side text, price numeric, quantity numeric) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', outcome, reason) FROM quantmesh.place_order('lim', $1, $2, $3, $4, CASE WHEN $3 IS NULL THEN 'market' ELSE 'limit' END, slot => '')
@@ -257,6 +257,25 @@ SELECT is(pg_temp.place_in('acc', 'BUSDT', 10, 98), 'placed', 'up to its limit')
 SELECT quantmesh.set_limits('acc', NULL, max_order_rate => 2) \gset
 SELECT quantmesh.set_limits('acc', 'AUSDT') \gset
 SELECT ok((SELECT count(*) FROM unnest(ARRAY['AUSDT', 'BUSDT', 'AUSDT', 'BUSDT']) AS s WHERE pg_temp.place_in('acc', s, 5, 1) = 'denied MAX_ORDER_RATE') >= 2, 'the rate of an account counts all its markets');
+
+-- An order that is beyond everything, denied, rolled back or ended, leaves the counters of the others as they were.
+SELECT quantmesh.set_market('huge', 'AUSDT', tick_size => 0.01, step_size => 0.001) \gset
+SELECT quantmesh.set_limits('huge', NULL, max_notional => 1000000) \gset
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 100, 9), 'placed', 'an order of 900');
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 99999999999, 99999999999), 'denied MAX_NOTIONAL', 'a huge one breaks the limit of the account');
+SELECT quantmesh.set_limits('huge', 'AUSDT', max_notional => 1000) \gset
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 99, 9), 'denied MAX_NOTIONAL', 'denied, it has not made room in the market');
+SELECT quantmesh.set_limits('huge', 'AUSDT'), quantmesh.set_limits('huge', NULL) \gset
+BEGIN;
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 99999999999, 99999999999), 'placed', 'without limits a huge one is placed');
+ROLLBACK;
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 99999999998, 99999999999), 'placed', 'and another');
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 99999999997, 999999999999999999), 'placed', 'and one more');
+SELECT count(quantmesh.settle_order('huge', order_id, 'canceled', 'test')) FROM quantmesh.open_orders WHERE account = 'huge' AND price > 1000 \gset
+SELECT quantmesh.set_limits('huge', 'AUSDT', max_notional => 1000), quantmesh.set_limits('huge', NULL, max_notional => 1000) \gset
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 99, 9), 'denied MAX_NOTIONAL', 'rolled back and ended, they have not made room either');
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 10, 10.001), 'denied MAX_NOTIONAL', 'what is left');
+SELECT is(pg_temp.place_in('huge', 'AUSDT', 10, 10), 'placed', 'is 100');
 
 -- In the end the counters are what the tables say.
 SELECT is_empty('SELECT * FROM quantmesh.discrepancy WHERE code <> ''OVERFILL'' AND code <> ''TRADE_BUST''', 'nothing contradicts anything');
