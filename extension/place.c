@@ -243,6 +243,7 @@ lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *sl
 
     if (slot == NULL)
     {
+        qm_fence_prepare();
         *fence = qm_fence_next();
         return true;
     }
@@ -380,9 +381,11 @@ deny_increase(const QmPlaceRequest *request, const QmMarket *market, const QmBre
 static void
 store(const QmPlaceRequest *request, const char *slot, int64 fence, QmPlacement *placement)
 {
-    QmNewOrder order = {.order_id = qm_fence_next(), .slot = slot, .fence = fence, .now = GetCurrentTimestamp()};
+    QmNewOrder order = {.slot = slot, .fence = fence, .now = GetCurrentTimestamp()};
     char client_order_id[QM_CLIENT_ORDER_ID_MAX + 1];
 
+    qm_fence_prepare();
+    order.order_id = qm_fence_next();
     qm_order_id_format(client_order_id, qm_origin_tag(), order.order_id, 0);
     order.client_order_id = client_order_id;
     order.owner = request->instance != NULL ? request->instance : GetUserNameFromId(GetUserId(), false);
