@@ -22,6 +22,7 @@
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 
 static bool passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacement *placement);
@@ -101,6 +102,8 @@ passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacem
         if (replay(request, placement))
             return false;
     }
+    /* What an open transaction had read may have been changed since; the market's lock, held already, would not tell. */
+    AcceptInvalidationMessages();
     if (!qm_market_find(request->account, request->symbol, market))
         return qm_place_deny(placement,
                              QM_DENIED,

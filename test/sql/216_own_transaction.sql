@@ -7,7 +7,7 @@
 \setenv PGUSER :USER
 \setenv PGDATABASE :DBNAME
 
-SELECT plan(55);
+SELECT plan(57);
 
 SELECT quantmesh.set_market('own', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.set_limits('own', 'BTCUSDT', max_open_orders => 3, max_position => 3, max_notional => 300) \gset
@@ -155,5 +155,16 @@ COMMIT;
 SELECT is((SELECT count(*) FROM quantmesh.orders WHERE price BETWEEN 41 AND 43), 3::bigint, 'a held cursor places at COMMIT');
 CLOSE c;
 SELECT is_empty('SELECT * FROM quantmesh.locks', 'no lock is left');
+
+-- What operators set while a transaction is open counts from their commit on, for its next order. Both calls read alike:
+-- nothing but placing itself makes the session look for what has changed.
+SELECT quantmesh.set_market('own', 'ETHUSDT', tick_size => 0.01, step_size => 0.001) \gset
+BEGIN;
+SELECT concat_ws(' ', outcome, reason) AS first FROM quantmesh.place_order('own', 'ETHUSDT', 'buy', 100, 1) \gset
+\set seen `$CHILD -c "SELECT quantmesh.set_limits('own', 'ETHUSDT', max_open_orders => 1)"`
+SELECT concat_ws(' ', outcome, reason) AS second FROM quantmesh.place_order('own', 'ETHUSDT', 'buy', 101, 1) \gset
+ROLLBACK;
+SELECT is(:'first'::text, 'placed', 'an order before a limit is set');
+SELECT is(:'second'::text, 'denied MAX_OPEN_ORDERS', 'and one after it, in the same transaction');
 
 SELECT * FROM finish();
