@@ -4,8 +4,10 @@
  * Everything that is locked here stays locked until the transaction ends: the
  * request id, so that one request is worked on once at a time; the market,
  * shared, so that a halt can wait for us; the level, so that the slot that we
- * find free stays free. Only then is room reserved and the row written. The
- * unique indexes hold what the locks promise a second time.
+ * find free stays free. A request that may wait for the level does so before it
+ * locks the market: no halt waits for it meanwhile, and what it is checked
+ * against is of after the wait. Only then is room reserved and the row written.
+ * The unique indexes hold what the locks promise a second time.
  */
 #include "place.h"
 
@@ -25,7 +27,7 @@
 #include "utils/inval.h"
 #include "utils/timestamp.h"
 
-static bool passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacement *placement);
+static bool passes(const QmPlaceRequest *request, QmMarket *market, int64 *fence, QmPlacement *placement);
 static bool replay(const QmPlaceRequest *request, QmPlacement *placement);
 static char *difference(const QmPlaceRequest *request, const QmFoundOrder *found);
 static char *difference_of_terms(const QmPlaceRequest *request, const QmFoundOrder *found);
@@ -65,16 +67,16 @@ void
 qm_place(const QmPlaceRequest *request, QmPlacement *placement)
 {
     QmMarket market = {.number = QM_MARKET_OTHER};
-    int64 wait_us = request->wait_us;
     int64 fence = 0;
 
     memset(placement, 0, sizeof(*placement));
-    if (passes(request, &market, &wait_us, placement))
+    if (passes(request, &market, &fence, placement))
     {
         const char *slot = slot_of(request, &market);
 
-        if (lock_level(request, &market, slot, wait_us, &fence, placement) && slot_is_free(request, slot, placement) &&
-            crosses_nothing(request, placement) && reserve(request, &market, placement))
+        if ((fence != 0 || lock_level(request, &market, slot, 0, &fence, placement)) &&
+            slot_is_free(request, slot, placement) && crosses_nothing(request, placement) &&
+            reserve(request, &market, placement))
         {
             if (request->before_insert != NULL)
                 request->before_insert(request->before_insert_state, slot);
@@ -91,14 +93,19 @@ qm_place(const QmPlaceRequest *request, QmPlacement *placement)
                                placement->detail);
 }
 
-/* passes replays what was placed before, and refuses what needs no level's lock; true when the order may go on. */
+/*
+ * passes replays what was placed before, and refuses what needs no level's lock;
+ * true when the order may go on. It sets fence if it has locked the level.
+ */
 static bool
-passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacement *placement)
+passes(const QmPlaceRequest *request, QmMarket *market, int64 *fence, QmPlacement *placement)
 {
+    int64 wait_us = request->wait_us;
+
     if (request->request_id != NULL)
     {
         if (qm_request_lock(request->account, request->request_id))
-            *wait_us = Max(*wait_us, QM_RELEASE_PATIENCE_US);
+            wait_us = Max(wait_us, QM_RELEASE_PATIENCE_US);
         if (replay(request, placement))
             return false;
     }
@@ -111,6 +118,9 @@ passes(const QmPlaceRequest *request, QmMarket *market, int64 *wait_us, QmPlacem
                              "account %s has no market %s",
                              request->account,
                              request->symbol);
+    if (wait_us > 0 && !(qm_place_check(request, market, placement) &&
+                         lock_level(request, market, slot_of(request, market), wait_us, fence, placement)))
+        return false;
     qm_market_lock_shared(request->account, request->symbol);
     if (!qm_market_find(request->account, request->symbol, market))
         ereport(ERROR,
