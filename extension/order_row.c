@@ -213,6 +213,25 @@ qm_order_happen(QmOrder *order, QmOrderEvent event)
     return transition.effect;
 }
 
+/*
+ * qm_order_end_attempt notes that the last attempt has come to nothing, although
+ * the order is at the exchange: then an earlier one brought it there, and only that
+ * one can still end it, or has filled it. False when that is no news, or cannot be.
+ */
+bool
+qm_order_end_attempt(QmOrder *order)
+{
+    Numeric gross = qm_decimal_add(order->filled_quantity, order->busted_quantity);
+
+    if (order->attempt == 0 || order->submitted_at == 0 ||
+        (order->state != QM_ORDER_OPEN && order->state != QM_ORDER_PARTIALLY_FILLED))
+        return false;
+    order->submitted_at = 0;
+    if (qm_decimal_cmp(gross, order->quantity) >= 0)
+        (void) qm_order_happen(order, QM_EVENT_FILLED);
+    return true;
+}
+
 /* qm_order_refuse errors with 55000: an order in its state cannot become what a caller says. */
 void
 qm_order_refuse(const QmOrder *order, const char *what)

@@ -41,6 +41,7 @@ static QmOrder *find_order(const QmReport *report, QmReportResult *result);
 static QmOrder *lock_by_client_id(const QmReport *report);
 static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt);
 static bool is_old_attempt(const QmOrder *order, const char *client_order_id);
+static bool names_last_attempt(const QmOrder *order, const char *client_order_id);
 static void record_unknown(const QmReport *report, QmReportResult *result);
 static bool is_own_tag(const char *tag);
 static void link_exchange_id(Application *app);
@@ -166,6 +167,15 @@ is_old_attempt(const QmOrder *order, const char *client_order_id)
            is_attempt_of(order, client_order_id, &attempt) && attempt < order->attempt;
 }
 
+/* names_last_attempt says whether the id, NULL for none, is that of the order's last attempt. */
+static bool
+names_last_attempt(const QmOrder *order, const char *client_order_id)
+{
+    int attempt;
+
+    return client_order_id != NULL && is_attempt_of(order, client_order_id, &attempt) && attempt == order->attempt;
+}
+
 /*
  * record_unknown records a report of an order that we do not have. Neither its
  * side nor its price is known, so nothing can be booked: reconciliation adopts it.
@@ -252,7 +262,8 @@ book_trade(Application *app)
 /*
  * count_trade adds a booked trade to the order, and makes happen what it implies.
  * It is late when the order had ended without the exchange having said that so
- * much was filled. A bust takes back a quantity but no state.
+ * much was filled. A bust takes back a quantity but no state. An earlier attempt
+ * that fills the whole quantity does not end the order while the last one may be alive.
  */
 static void
 count_trade(Application *app)
@@ -261,6 +272,7 @@ count_trade(Application *app)
     QmOrder *order = app->order;
     Numeric quantity = trade->bust ? qm_decimal_negate(trade->quantity) : trade->quantity;
     Numeric gross;
+    bool completes;
 
     order->filled_quantity = qm_decimal_add(order->filled_quantity, quantity);
     order->filled_quote = qm_decimal_add(order->filled_quote, qm_decimal_mul(quantity, trade->price));
@@ -270,6 +282,7 @@ count_trade(Application *app)
         return;
     }
     gross = qm_decimal_add(order->filled_quantity, order->busted_quantity);
+    completes = qm_decimal_cmp(gross, order->quantity) >= 0;
     if (app->report->said == QM_SAID_EVENT && app->report->event == QM_EVENT_FILLED)
         raise_reported(order, order->quantity);
     if (qm_decimal_cmp(gross, order->quantity) > 0)
@@ -277,7 +290,7 @@ count_trade(Application *app)
     if (!qm_order_is_live(app->before->state) && qm_decimal_cmp(gross, order->reported_quantity) > 0)
         found(app->result, app->report, order, "LATE_FILL", order_subject(order), show_order(order));
     raise_reported(order, gross);
-    happen(app, qm_decimal_cmp(gross, order->quantity) >= 0 ? QM_EVENT_FILLED : QM_EVENT_PART_FILLED);
+    happen(app, completes && !(app->old_attempt && !app->last_is_dead) ? QM_EVENT_FILLED : QM_EVENT_PART_FILLED);
 }
 
 /* hear makes happen what the report's word for the state says. */
@@ -292,10 +305,15 @@ hear(Application *app)
         case QM_SAID_BUSTED:
             break;
         case QM_SAID_EVENT:
-            if (!app->old_attempt)
-                happen(app, report->event);
-            else
+            if (app->old_attempt)
+            {
                 hear_of_old_attempt(app);
+                break;
+            }
+            happen(app, report->event);
+            if (report->event == QM_EVENT_REJECTED && names_last_attempt(app->before, report->client_order_id) &&
+                qm_order_end_attempt(app->order) && app->news.event == NULL)
+                app->news.event = qm_order_event_name(QM_EVENT_REJECTED);
             break;
         case QM_SAID_UNKNOWN:
             found(app->result,
@@ -349,7 +367,8 @@ happen(Application *app, QmOrderEvent event)
         found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(order), show_order(app->before));
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(app->result, app->report, app->before, "REVIVED", order_subject(order), show_order(app->before));
-    if (risen && app->last_is_dead)
+    if (app->last_is_dead && (risen || (app->old_attempt && qm_order_is_live(from) &&
+                                        names_last_attempt(order, order->client_order_id))))
         order->client_order_id = app->report->client_order_id;
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);
@@ -391,7 +410,8 @@ static bool
 has_changed(const QmOrder *before, const QmOrder *after)
 {
     return before->state != after->state || before->cancel_state != after->cancel_state ||
-           before->opened_at != after->opened_at || before->ended_at != after->ended_at ||
+           before->submitted_at != after->submitted_at || before->opened_at != after->opened_at ||
+           before->ended_at != after->ended_at ||
            differ(before->exchange_order_id, after->exchange_order_id) ||
            differ(before->client_order_id, after->client_order_id) ||
            qm_decimal_cmp(before->reported_quantity, after->reported_quantity) != 0 ||

@@ -57,6 +57,7 @@ typedef struct Submission
 
 static void resolve(const Submission *submission, QmReportResult *result);
 static void apply(const Submission *submission, QmOrder *before, QmReportResult *result);
+static bool came_to_nothing(const Submission *submission, const QmOrder *order);
 static void back_to_intent(QmOrder *order);
 static void withdraw_if_canceled(QmOrder *intent);
 static Jsonb *said(const Submission *submission);
@@ -105,7 +106,8 @@ resolve(const Submission *submission, QmReportResult *result)
 /*
  * apply makes the outcome happen to the order. What was not processed may be
  * sent again under a new client order id; when no id is left, it has ended as if
- * it had not been sent.
+ * it had not been sent. That the last attempt came to nothing is no error where an
+ * earlier one has brought the order to the exchange.
  */
 static void
 apply(const Submission *submission, QmOrder *before, QmReportResult *result)
@@ -114,16 +116,22 @@ apply(const Submission *submission, QmOrder *before, QmReportResult *result)
     QmOrderEvent event = outcome_events[submission->outcome];
     QmOrderNews news = {.source = "reply", .detail = said(submission)};
     QmOrderEffect effect;
+    bool ended = false;
 
     if (event == QM_EVENT_NOT_PROCESSED && order->attempt >= QM_ATTEMPT_MAX)
         event = QM_EVENT_NOT_SENT;
     effect = qm_order_happen(order, event);
+    if (came_to_nothing(submission, before))
+    {
+        effect = QM_EFFECT_RECORDED;
+        ended = qm_order_end_attempt(order);
+    }
     if (effect == QM_EFFECT_REFUSED)
         qm_order_refuse(before, outcomes[submission->outcome]);
     if (effect == QM_EFFECT_MOVES && submission->fence != before->fence)
         effect = QM_EFFECT_FLAGGED;
     result->discrepancy = qm_discrepancy_record_event(before, event, effect);
-    if (order->state == before->state)
+    if (order->state == before->state && !ended)
         return;
 
     if (order->state == QM_ORDER_INTENT)
@@ -139,6 +147,15 @@ apply(const Submission *submission, QmOrder *before, QmReportResult *result)
     withdraw_if_canceled(order);
     result->applied = true;
     result->state = qm_order_state_name(order->state);
+}
+
+/* came_to_nothing says whether the last of several attempts did not reach the exchange, although the order is there. */
+static bool
+came_to_nothing(const Submission *submission, const QmOrder *order)
+{
+    return order->attempt > 0 && submission->fence == order->fence &&
+           (order->state == QM_ORDER_OPEN || order->state == QM_ORDER_PARTIALLY_FILLED) &&
+           submission->outcome != OUTCOME_ACCEPTED && submission->outcome != OUTCOME_UNKNOWN;
 }
 
 /* back_to_intent gives the order the id of its next attempt. The old permission to send is gone with its fence. */
