@@ -148,6 +148,10 @@ BEGIN
         RAISE EXCEPTION 'market "%" of account "%" has orders or fills: its assets stay % and %', known.symbol, known.account, known.base_asset, known.quote_asset
             USING ERRCODE = '55000';
     END IF;
+    -- Placements and revivals lock a price's level: under two widths they would not see one another, and meet in the unique index.
+    IF known.level_width IS DISTINCT FROM wanted.level_width THEN
+        PERFORM quantmesh.lock_market(known.account, known.symbol);
+    END IF;
     -- What names a slot must not change under orders that hold one: a second order could take it under its new name.
     IF (known.slot_by <> wanted.slot_by OR wanted.slot_by = 'level' AND known.level_width IS DISTINCT FROM wanted.level_width)
        AND EXISTS (SELECT FROM quantmesh.trading_rows(known.account, known.symbol, true) AS t WHERE t.open_orders > 0) THEN
