@@ -30,7 +30,7 @@ BEGIN
     IF value IS NULL THEN
         RAISE EXCEPTION '% must not be null', argument USING ERRCODE = '22004';
     END IF;
-    IF (value <> '*' OR NOT everything) AND (value !~ '^[^:*"''\\[:cntrl:]]+$' OR octet_length(value) > 64) THEN
+    IF (value <> '*' OR NOT everything) AND (value !~ '^[^:*"''[:cntrl:]]+$' OR strpos(value, chr(92)) > 0 OR octet_length(value) > 64) THEN
         RAISE EXCEPTION '% "%" is not valid', argument, left(value, 80)
             USING ERRCODE = '22023', HINT = 'It has 1 to 64 bytes, without colon, asterisk, quote, backslash or control characters.';
     END IF;
