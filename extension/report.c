@@ -45,6 +45,7 @@ static bool names_last_attempt(const QmOrder *order, const char *client_order_id
 static void record_unknown(const QmReport *report, QmReportResult *result);
 static bool is_own_tag(const char *tag);
 static void link_exchange_id(Application *app);
+static void hear_cumulative(Application *app);
 static void raise_reported(QmOrder *order, Numeric quantity);
 static void book_trade(Application *app);
 static void count_trade(Application *app);
@@ -79,7 +80,7 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
         app.last_is_dead = app.before->submitted_at == 0 || !qm_order_is_live(app.before->state);
         link_exchange_id(&app);
         if (report->cumulative_quantity != NULL)
-            raise_reported(app.order, report->cumulative_quantity);
+            hear_cumulative(&app);
         if (report->has_trade)
             book_trade(&app);
         hear(&app);
@@ -227,6 +228,18 @@ link_exchange_id(Application *app)
               "EXCHANGE_ID_MISMATCH",
               psprintf("%s:%s", report->symbol, report->exchange_order_id),
               show_order(app->before));
+}
+
+/* hear_cumulative notes how much the exchange says was filled; more than was ordered is believed, and recorded when it is news. */
+static void
+hear_cumulative(Application *app)
+{
+    QmOrder *order = app->order;
+    Numeric said = app->report->cumulative_quantity;
+
+    if (qm_decimal_cmp(said, order->quantity) > 0 && qm_decimal_cmp(said, order->reported_quantity) > 0)
+        found(app->result, app->report, order, "OVERFILL", order_subject(order), show_order(order));
+    raise_reported(order, said);
 }
 
 /* raise_reported notes how much the exchange says was filled; never less than it said before. */

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(107);
+SELECT plan(114);
 
 SELECT quantmesh.set_market('dis', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.set_market('dis', 'ETHUSDT', tick_size => 0.01, step_size => 0.001) \gset
@@ -85,6 +85,13 @@ SELECT is(pg_temp.report('over', $$ trade_id => 'o1', last_quantity => 0.7, last
 SELECT is(pg_temp.report('over', $$ trade_id => 'o2', last_quantity => 0.7, last_price => 100 $$), 'filled t OVERFILL', 'and another one');
 SELECT is(pg_temp.booked('over'), 'filled 1.4 0 1.4', 'are booked');
 SELECT is(pg_temp.seen('over'), 'OVERFILL 1', 'and recorded');
+SELECT is(pg_temp.place('over said'), 'placed', 'an order of 1');
+SELECT is(pg_temp.report('over said', $$ state => 'partially_filled', cumulative_quantity => 1 $$), 'partially_filled t', 'all of it may be filled');
+SELECT is(pg_temp.seen('over said'), NULL, 'which is no contradiction');
+SELECT is(pg_temp.report('over said', $$ state => 'canceled', cumulative_quantity => 5000 $$), 'canceled t OVERFILL', 'more than was ordered is one, without a fill, too');
+SELECT is(pg_temp.report('over said', $$ state => 'canceled', cumulative_quantity => 5000 $$), 'canceled f', 'repeated, it is no news');
+SELECT is(pg_temp.booked('over said'), 'canceled 0 0 5000', 'it is believed');
+SELECT is(pg_temp.seen('over said'), 'OVERFILL 1', 'and recorded');
 
 -- FILL_MISMATCH: a trade id that is known with other numbers, or for another order.
 SELECT is(pg_temp.place('mismatch'), 'placed', 'an order');
