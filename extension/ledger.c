@@ -7,7 +7,8 @@
  * order of (time, trade id, trade before bust). Each row keeps the running
  * position, cost and profit after it, and the row of quantmesh.position those of
  * the last one. A fill that is not the last has all later ones computed again from
- * its predecessor. Of several times for one trade the earliest counts.
+ * its predecessor. Of several times for one trade the earliest counts; as long as
+ * no report has said one, it is when we first heard of the trade.
  *
  * The position's row is locked while its fills are read and written. The order
  * is: the order's row, the position's row, the fill.
@@ -51,6 +52,7 @@ typedef struct Known
     Numeric commission;
     char *commission_asset;
     bool maker_known;
+    bool time_known;
     TimestampTz executed_at;
 } Known;
 
@@ -75,7 +77,7 @@ static bool same_commission(const Known *known, const QmTrade *trade);
 static bool commission_is_known(const Known *known);
 static Jsonb *show(const Known *known);
 static void complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking);
-static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker);
+static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker, bool time);
 static void recompute(const QmOrder *order, Position *position, const QmFillKey *from);
 static void read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running);
 static int read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, Row *fills,
@@ -190,7 +192,7 @@ static void
 read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
 {
     static QmQuery query = {"SELECT kind = 'bust', order_id, quantity, price, commission, commission_asset, is_maker "
-                            "IS NOT NULL, executed_at "
+                            "IS NOT NULL, executed_at, time_known "
                             "FROM quantmesh.fill WHERE account = $1 AND symbol = $2 AND trade_id = $3 "
                             "ORDER BY kind LIMIT 2",
                             3,
@@ -214,6 +216,7 @@ read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
         known->commission_asset = qm_row_text(row, 5);
         known->maker_known = qm_row_bool(row, 6);
         known->executed_at = qm_row_int64(row, 7);
+        known->time_known = qm_row_bool(row, 8);
     }
 }
 
@@ -268,12 +271,13 @@ insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmR
         {"WITH booked AS (INSERT INTO quantmesh.fill (account, symbol, trade_id, order_id, strategy, side, kind, "
          "quantity, "
          "price, commission, commission_asset, is_maker, executed_at, booked_at, source, position_after, cost_after, "
-         "profit_after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+         "profit_after, time_known) "
+         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
          "ON CONFLICT DO NOTHING RETURNING 1) "
          "UPDATE quantmesh.position SET quantity = $16, cost = $17, realized_profit = $18, last_executed_at = $13, "
          "last_trade_id = $3, last_kind = $7, updated_at = $14 "
          "WHERE account = $1 AND symbol = $2 AND strategy = $5 AND EXISTS (SELECT FROM booked)",
-         18,
+         19,
          {TEXTOID,
           TEXTOID,
           TEXTOID,
@@ -291,7 +295,8 @@ insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmR
           TEXTOID,
           NUMERICOID,
           NUMERICOID,
-          NUMERICOID}};
+          NUMERICOID,
+          BOOLOID}};
     const char *asset = fill->commission_asset;
     Datum values[] = {CStringGetTextDatum(order->account),
                       CStringGetTextDatum(order->symbol),
@@ -310,7 +315,8 @@ insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmR
                       CStringGetTextDatum(trade->source),
                       NumericGetDatum(after->quantity),
                       NumericGetDatum(after->cost),
-                      NumericGetDatum(after->profit)};
+                      NumericGetDatum(after->profit),
+                      BoolGetDatum(trade->executed_at != 0)};
     bool nulls[lengthof(values)] = {[10] = asset == NULL, [11] = trade->is_maker < 0};
 
     return qm_query_run(&query, values, nulls) == 1;
@@ -369,40 +375,44 @@ show(const Known *known)
     return qm_jsonb_object(lengthof(pairs), (const char *const(*)[2]) pairs);
 }
 
-/* complete adds to a fill what an earlier report of it did not say: commission, maker, or a time before the known one. */
+/* complete adds to a fill what an earlier report of it did not say: commission, maker, its time, or an earlier one. */
 static void
 complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking)
 {
     QmFill fill = fill_of(order, trade);
     bool commission = trade->commission != NULL && trade->commission_asset != NULL && !commission_is_known(known);
     bool maker = trade->is_maker >= 0 && !known->maker_known;
-    bool earlier = trade->executed_at != 0 && trade->executed_at < known->executed_at;
+    bool time = trade->executed_at != 0 && (!known->time_known || trade->executed_at < known->executed_at);
+    QmFillKey from = fill.key;
     Position position;
     Numeric before;
 
-    if (!commission && !maker && !earlier)
+    if (!commission && !maker && !time)
         return;
     if (!lock_position(order, NULL, &position))
         elog(ERROR, "position of order " INT64_FORMAT " is gone", order->order_id);
     before = position.running.quantity;
-    if (!earlier)
+    if (!time)
         fill.key.executed_at = known->executed_at;
-    update_facts(order, &fill, commission, maker ? trade->is_maker : -1);
-    if (commission || earlier)
-        recompute(order, &position, &fill.key);
+    update_facts(order, &fill, commission, maker ? trade->is_maker : -1, time);
+    from.executed_at = Min(fill.key.executed_at, known->executed_at);
+    if (commission || time)
+        recompute(order, &position, &from);
     booking->completed = true;
     booking->position_change = qm_decimal_sub(position.running.quantity, before);
 }
 
 /* update_facts writes what complete has learnt of a fill. */
 static void
-update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker)
+update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker, bool time)
 {
-    static QmQuery query = {"UPDATE quantmesh.fill SET executed_at = $5, commission = coalesce($6, commission), "
-                            "commission_asset = coalesce($7, commission_asset), is_maker = coalesce($8, is_maker) "
-                            "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND kind = $4",
-                            8,
-                            {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, TEXTOID, BOOLOID}};
+    static QmQuery query =
+        {"UPDATE quantmesh.fill SET executed_at = $5, commission = coalesce($6, commission), "
+         "commission_asset = coalesce($7, commission_asset), is_maker = coalesce($8, is_maker), "
+         "time_known = time_known OR $9 "
+         "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND kind = $4",
+         9,
+         {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, TEXTOID, BOOLOID, BOOLOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
                       CStringGetTextDatum(order->symbol),
                       CStringGetTextDatum(fill->key.trade_id),
@@ -410,8 +420,9 @@ update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_m
                       TimestampTzGetDatum(fill->key.executed_at),
                       NumericGetDatum(fill->commission),
                       commission ? CStringGetTextDatum(fill->commission_asset) : (Datum) 0,
-                      BoolGetDatum(is_maker > 0)};
-    bool nulls[] = {false, false, false, false, false, !commission, !commission, is_maker < 0};
+                      BoolGetDatum(is_maker > 0),
+                      BoolGetDatum(time)};
+    bool nulls[] = {false, false, false, false, false, !commission, !commission, is_maker < 0, false};
 
     (void) qm_query_run(&query, values, nulls);
 }

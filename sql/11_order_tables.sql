@@ -143,6 +143,7 @@ CREATE TABLE quantmesh.fill (
     commission_asset    text COLLATE "C",
     is_maker            boolean,
     executed_at         timestamptz NOT NULL,
+    time_known          boolean NOT NULL,
     booked_at           timestamptz NOT NULL,
     source              text COLLATE "C" NOT NULL,
     position_after      numeric NOT NULL,

@@ -127,6 +127,7 @@ COMMENT ON COLUMN quantmesh.fill.commission IS 'What it cost; negative for a reb
 COMMENT ON COLUMN quantmesh.fill.commission_asset IS 'The asset of the commission: base reduces the position, quote the profit, a third one is only kept here.';
 COMMENT ON COLUMN quantmesh.fill.is_maker IS 'Whether our order was in the book; NULL if the exchange did not say.';
 COMMENT ON COLUMN quantmesh.fill.executed_at IS 'When it was traded, by the exchange''s clock where it said so.';
+COMMENT ON COLUMN quantmesh.fill.time_known IS 'Whether a report has said when; otherwise executed_at is when we first heard of it, until one does.';
 COMMENT ON COLUMN quantmesh.fill.booked_at IS 'When we booked it.';
 COMMENT ON COLUMN quantmesh.fill.source IS 'Who said so: reply, stream, query, trade, reconcile or operator.';
 COMMENT ON COLUMN quantmesh.fill.position_after IS 'Position of the strategy after this fill.';

@@ -310,7 +310,7 @@ SELECT is(pg_temp.columns_of('quantmesh.order_event'),
     'text, trade_id text, event_time timestamp with time zone, discrepancy text, detail jsonb', 'columns of order_event');
 SELECT is(pg_temp.columns_of('quantmesh.fill'),
     'account text, symbol text, trade_id text, order_id bigint, strategy text, side text, kind text, quantity numeric, price numeric, commission numeric, '
-    'commission_asset text, is_maker boolean, executed_at timestamp with time zone, booked_at timestamp with time zone, source text, position_after '
+    'commission_asset text, is_maker boolean, executed_at timestamp with time zone, time_known boolean, booked_at timestamp with time zone, source text, position_after '
     'numeric, cost_after numeric, profit_after numeric', 'columns of fill');
 SELECT is(pg_temp.columns_of('quantmesh.position'),
     'account text, symbol text, strategy text, quantity numeric, cost numeric, realized_profit numeric, last_executed_at timestamp with time zone, '

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(63);
+SELECT plan(66);
 
 -- Each example has a market of its own, with one large buy and one large sell order for each of two strategies.
 CREATE FUNCTION pg_temp.market(symbol text) RETURNS void LANGUAGE plpgsql AS $$
@@ -174,6 +174,20 @@ SELECT pg_temp.rows_eq(format('SELECT strategy, quantity, cost, realized_profit,
 SELECT pg_temp.rows_eq(format('SELECT side, state, filled_quantity, busted_quantity, filled_quote, reported_quantity FROM quantmesh.orders WHERE account = ''led'' AND symbol = %L ORDER BY request_id', s),
                   'SELECT side, state, filled_quantity, busted_quantity, filled_quote, reported_quantity FROM quantmesh.orders WHERE account = ''led'' AND symbol = ''R1'' ORDER BY request_id',
                   format('%s: the same orders', s)) FROM unnest(ARRAY['R2', 'R3']) AS s;
+
+-- A copy without a time says nothing of the time, whichever comes first, even where the exchange's clock is ahead of ours.
+SELECT pg_temp.market(s) FROM unnest(ARRAY['T1', 'T2']) AS s \g /dev/null
+CREATE FUNCTION pg_temp.copy_of(symbol text, trade_id text, side text, price numeric, at timestamptz) RETURNS void LANGUAGE sql AS $$
+    SELECT quantmesh.apply_report('led', o.symbol, o.client_order_id, trade_id => $2, last_quantity => 1, last_price => $4, event_time => $5)
+    FROM quantmesh.orders AS o WHERE o.request_id = concat_ws(' ', $1, 'one', $3)
+$$;
+SELECT pg_temp.copy_of('T1', t, side, price, at) FROM (VALUES
+    (1, '1', 'buy', 100, NULL), (2, '1', 'buy', 100, '2199-01-01 12:00+00'), (3, '2', 'buy', 130, '2199-01-01 10:00+00'::timestamptz), (4, '3', 'sell', 120, '2199-01-01 11:00+00')) AS c (n, t, side, price, at) ORDER BY n \g /dev/null
+SELECT pg_temp.copy_of('T2', t, side, price, at) FROM (VALUES
+    (1, '3', 'sell', 120, NULL), (2, '3', 'sell', 120, '2199-01-01 11:00+00'::timestamptz), (3, '1', 'buy', 100, '2199-01-01 12:00+00'), (4, '1', 'buy', 100, NULL), (5, '2', 'buy', 130, '2199-01-01 10:00+00')) AS c (n, t, side, price, at) ORDER BY n \g /dev/null
+SELECT is(pg_temp.ledger('T1'), '2 1 130 0; 3 0 0 -10; 1 1 100 -10', 'the time that was said counts');
+SELECT is(pg_temp.ledger('T2'), pg_temp.ledger('T1'), 'in another order, too');
+SELECT is((SELECT bool_and(time_known) FROM quantmesh.fill WHERE account = 'led' AND symbol IN ('T1', 'T2')), true, 'and is known');
 
 -- In the end: positions are the sums of fills, and the last running values.
 SELECT pg_temp.rows_eq(
