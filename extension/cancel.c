@@ -296,9 +296,10 @@ find_exchange_order(const char *account, const char *symbol, const char *exchang
 {
     QmQueryScope scope;
     int64 order_id;
+    int attempt;
 
     qm_query_begin(&scope);
-    order_id = qm_order_find_exchange(account, symbol, exchange_order_id);
+    order_id = qm_order_find_exchange(account, symbol, exchange_order_id, &attempt);
     qm_query_end(&scope);
     return order_id;
 }

@@ -98,8 +98,9 @@ extern const char *qm_discrepancy_record_event(const QmOrder *before, QmOrderEve
 extern Jsonb *qm_jsonb_object(int npairs, const char *const (*pairs)[2]);
 
 /* exchange_id.c */
-extern int64 qm_order_find_exchange(const char *account, const char *symbol, const char *exchange_order_id);
-extern int64 qm_order_link_exchange(QmOrder *order, const char *exchange_order_id, char **other_id);
+extern int64 qm_order_find_exchange(const char *account, const char *symbol, const char *exchange_order_id,
+                                    int *attempt);
+extern int64 qm_order_link_exchange(QmOrder *order, const char *exchange_order_id, int attempt, char **other_id);
 
 extern const char *qm_cancel_state_name(QmCancelState state);
 

@@ -30,6 +30,7 @@ typedef struct Application
     const QmReport *report;
     const QmOrder *before;
     QmOrder *order;
+    int attempt;       /* which attempt the report is of */
     bool old_attempt;  /* the report is of an attempt that the order no longer stands for */
     bool last_is_dead; /* and the last attempt was not sent, or has ended */
     bool fill_completed;
@@ -37,11 +38,11 @@ typedef struct Application
     QmReportResult *result;
 } Application;
 
-static QmOrder *find_order(const QmReport *report, QmReportResult *result);
-static QmOrder *lock_by_client_id(const QmReport *report);
+static QmOrder *find_order(const QmReport *report, int *attempt, QmReportResult *result);
+static QmOrder *lock_by_client_id(const QmReport *report, int *attempt);
 static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt);
-static bool is_old_attempt(const QmOrder *order, const char *client_order_id);
-static bool names_last_attempt(const QmOrder *order, const char *client_order_id);
+static int attempt_stood_for(const QmOrder *order);
+static char *id_of_attempt(const QmOrder *order, int attempt);
 static void record_unknown(const QmReport *report, QmReportResult *result);
 static bool is_own_tag(const char *tag);
 static void link_exchange_id(Application *app);
@@ -70,13 +71,13 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
     QmQueryScope scope;
 
     qm_query_begin(&scope);
-    app.before = find_order(report, result);
+    app.before = find_order(report, &app.attempt, result);
     if (app.before == NULL)
         record_unknown(report, result);
     else
     {
         app.order = qm_order_copy(app.before);
-        app.old_attempt = is_old_attempt(app.before, report->client_order_id);
+        app.old_attempt = app.attempt < app.before->attempt && app.attempt != attempt_stood_for(app.before);
         app.last_is_dead = app.before->submitted_at == 0 || !qm_order_is_live(app.before->state);
         link_exchange_id(&app);
         if (report->cumulative_quantity != NULL)
@@ -92,28 +93,28 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
 }
 
 /*
- * find_order locks the order that the report is about, or returns NULL. Our own
+ * find_order locks the order that the report is about and says which attempt of it, or returns NULL. Our own
  * id names it, the exchange's id does where ours is missing or not one of ours:
  * exchanges put the id of a cancel there, or their own. A third order's id beside
  * it is a discrepancy.
  */
 static QmOrder *
-find_order(const QmReport *report, QmReportResult *result)
+find_order(const QmReport *report, int *attempt, QmReportResult *result)
 {
     char tag[QM_TAG_LEN + 1];
     QmOrder *order = NULL;
     int64 order_id;
-    int attempt;
+    int other;
 
     if (report->client_order_id != NULL)
-        order = lock_by_client_id(report);
+        order = lock_by_client_id(report, attempt);
     if (order != NULL || report->exchange_order_id == NULL)
         return order;
-    order_id = qm_order_find_exchange(report->account, report->symbol, report->exchange_order_id);
+    order_id = qm_order_find_exchange(report->account, report->symbol, report->exchange_order_id, attempt);
     if (order_id != 0)
         order = qm_order_lock(report->account, order_id);
-    if (order != NULL && report->client_order_id != NULL && !is_attempt_of(order, report->client_order_id, &attempt) &&
-        qm_order_id_parse(report->client_order_id, tag, &order_id, &attempt))
+    if (order != NULL && report->client_order_id != NULL && !is_attempt_of(order, report->client_order_id, &other) &&
+        qm_order_id_parse(report->client_order_id, tag, &order_id, &other))
         found(result,
               report,
               order,
@@ -123,20 +124,19 @@ find_order(const QmReport *report, QmReportResult *result)
     return order;
 }
 
-/* lock_by_client_id locks the order whose client order id this is, or was for an earlier attempt. */
+/* lock_by_client_id locks the order whose client order id this is, or was for an earlier attempt, and says for which. */
 static QmOrder *
-lock_by_client_id(const QmReport *report)
+lock_by_client_id(const QmReport *report, int *attempt)
 {
     char tag[QM_TAG_LEN + 1];
     QmOrder *order;
     int64 order_id;
-    int attempt;
 
-    if (!qm_order_id_parse(report->client_order_id, tag, &order_id, &attempt))
+    if (!qm_order_id_parse(report->client_order_id, tag, &order_id, attempt))
         return NULL;
     order = qm_order_lock(report->account, order_id);
     if (order == NULL || strcmp(order->symbol, report->symbol) != 0 ||
-        !is_attempt_of(order, report->client_order_id, &attempt))
+        !is_attempt_of(order, report->client_order_id, attempt))
         return NULL;
     return order;
 }
@@ -158,23 +158,29 @@ is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt)
     return strcmp(order->client_order_id, client_order_id) == 0;
 }
 
-/* is_old_attempt says whether the id, NULL for none, is that of an attempt that the order no longer stands for. */
-static bool
-is_old_attempt(const QmOrder *order, const char *client_order_id)
+/* attempt_stood_for returns the attempt whose client order id the order shows. */
+static int
+attempt_stood_for(const QmOrder *order)
 {
     int attempt;
 
-    return client_order_id != NULL && strcmp(order->client_order_id, client_order_id) != 0 &&
-           is_attempt_of(order, client_order_id, &attempt) && attempt < order->attempt;
+    (void) is_attempt_of(order, order->client_order_id, &attempt);
+    return attempt;
 }
 
-/* names_last_attempt says whether the id, NULL for none, is that of the order's last attempt. */
-static bool
-names_last_attempt(const QmOrder *order, const char *client_order_id)
+/* id_of_attempt returns the client order id that an attempt of the order had. */
+static char *
+id_of_attempt(const QmOrder *order, int attempt)
 {
-    int attempt;
+    char client_order_id[QM_CLIENT_ORDER_ID_MAX + 1];
+    char tag[QM_TAG_LEN + 1];
+    int64 order_id;
+    int shown;
 
-    return client_order_id != NULL && is_attempt_of(order, client_order_id, &attempt) && attempt == order->attempt;
+    if (!qm_order_id_parse(order->client_order_id, tag, &order_id, &shown))
+        return order->client_order_id;
+    qm_order_id_format(client_order_id, tag, order->order_id, attempt);
+    return pstrdup(client_order_id);
 }
 
 /*
@@ -220,7 +226,7 @@ link_exchange_id(Application *app)
 
     if (report->exchange_order_id == NULL)
         return;
-    if (qm_order_link_exchange(app->order, report->exchange_order_id, &other_id) != app->order->order_id ||
+    if (qm_order_link_exchange(app->order, report->exchange_order_id, app->attempt, &other_id) != app->order->order_id ||
         other_id != NULL)
         found(app->result,
               report,
@@ -324,7 +330,7 @@ hear(Application *app)
                 break;
             }
             happen(app, report->event);
-            if (report->event == QM_EVENT_REJECTED && names_last_attempt(app->before, report->client_order_id) &&
+            if (report->event == QM_EVENT_REJECTED && app->attempt == app->before->attempt &&
                 qm_order_end_attempt(app->order) && app->news.event == NULL)
                 app->news.event = qm_order_event_name(QM_EVENT_REJECTED);
             break;
@@ -381,8 +387,8 @@ happen(Application *app, QmOrderEvent event)
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(app->result, app->report, app->before, "REVIVED", order_subject(order), show_order(app->before));
     if (app->last_is_dead && (risen || (app->old_attempt && qm_order_is_live(from) &&
-                                        names_last_attempt(order, order->client_order_id))))
-        order->client_order_id = app->report->client_order_id;
+                                        attempt_stood_for(order) == order->attempt)))
+        order->client_order_id = id_of_attempt(order, app->attempt);
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);
 }

@@ -109,6 +109,7 @@ CREATE TABLE quantmesh.exchange_order (
     symbol              text COLLATE "C" NOT NULL,
     exchange_order_id   text COLLATE "C" NOT NULL CHECK (pg_catalog.octet_length(exchange_order_id) BETWEEN 1 AND 128),
     order_id            bigint NOT NULL,
+    attempt             integer NOT NULL CHECK (attempt BETWEEN 0 AND 999),
     PRIMARY KEY (account, symbol, exchange_order_id)
 );
 

@@ -95,6 +95,7 @@ COMMENT ON COLUMN quantmesh.exchange_order.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.exchange_order.symbol IS 'The symbol: exchanges count per symbol.';
 COMMENT ON COLUMN quantmesh.exchange_order.exchange_order_id IS 'The exchange''s id.';
 COMMENT ON COLUMN quantmesh.exchange_order.order_id IS 'Our order.';
+COMMENT ON COLUMN quantmesh.exchange_order.attempt IS 'Which attempt of it the exchange has given this id.';
 
 COMMENT ON TABLE quantmesh.order_event IS
     'What happened to each order after it was placed, append-only. The first event, placing, is implied by the row of the order.';

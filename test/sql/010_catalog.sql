@@ -304,7 +304,7 @@ SELECT is(pg_temp.columns_of('quantmesh.orders'),
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
     'text', 'columns of orders');
 SELECT is(pg_temp.columns_of('quantmesh.exchange_order'),
-    'account text, symbol text, exchange_order_id text, order_id bigint', 'columns of exchange_order');
+    'account text, symbol text, exchange_order_id text, order_id bigint, attempt integer', 'columns of exchange_order');
 SELECT is(pg_temp.columns_of('quantmesh.order_event'),
     'account text, order_id bigint, event_id bigint, at timestamp with time zone, event text, from_state text, to_state text, cancel_state text, source '
     'text, trade_id text, event_time timestamp with time zone, discrepancy text, detail jsonb', 'columns of order_event');

@@ -2,7 +2,7 @@
 -- attempts turn out to be there: the order holds its slot as long as one of them may be alive, and no longer.
 \set ON_ERROR_ROLLBACK off
 
-SELECT plan(30);
+SELECT plan(37);
 
 SELECT quantmesh.set_market('att', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 
@@ -56,5 +56,14 @@ SELECT is(pg_temp.twice('stream', 120), 'submitted', 'a second attempt is under 
 SELECT is(pg_temp.first('stream', $$ state => 'new' $$), 'open t REVIVED', 'the first is open');
 SELECT is((SELECT concat_ws(' ', r.state, r.applied, r.discrepancy) FROM quantmesh.orders AS o, quantmesh.apply_report('att', 'BTCUSDT', o.client_order_id, state => 'rejected') AS r WHERE o.request_id = 'stream'), 'open t STATE_DRIFT', 'the second is rejected');
 SELECT is(pg_temp.first('stream', $$ state => 'new' $$) || ', ' || pg_temp.holds('stream'), 'open t, open holds attempt 0', 'the next word of the first gives the order its id');
+
+-- An exchange's id belongs to one attempt: what is told by it alone is of that one.
+SELECT is(pg_temp.twice('ids', 130), 'submitted', 'a second attempt is under way');
+SELECT is(pg_temp.first('ids', $$ 'x-first', state => 'new' $$), 'open t REVIVED', 'the first is open, with an id of the exchange');
+SELECT is((SELECT concat_ws(' ', r.state, r.applied, r.discrepancy) FROM quantmesh.apply_report('att', 'BTCUSDT', exchange_order_id => 'x-first', trade_id => 'i1', last_quantity => 1, last_price => 130) AS r), 'partially_filled t', 'filled, by that id alone');
+SELECT is((SELECT concat_ws(' ', r.state, r.applied, r.discrepancy) FROM quantmesh.apply_report('att', 'BTCUSDT', 'of-the-cancel', 'x-first', state => 'canceled') AS r), 'partially_filled f STATE_DRIFT', 'and canceled, with the id of the cancel');
+SELECT is(pg_temp.holds('ids'), 'partially_filled holds attempt 1', 'the second may be alive');
+SELECT is((SELECT r.state FROM quantmesh.orders AS o, quantmesh.apply_report('att', 'BTCUSDT', o.client_order_id, 'x-last', state => 'new') AS r WHERE o.request_id = 'ids'), 'partially_filled', 'it is, with another id');
+SELECT is((SELECT r.state FROM quantmesh.apply_report('att', 'BTCUSDT', exchange_order_id => 'x-last', state => 'canceled') AS r), 'canceled', 'whose end is the end');
 
 SELECT * FROM finish();
