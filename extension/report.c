@@ -2,7 +2,8 @@
  * Applying reports of the exchange.
  *
  * Reports come twice, late, and in any order; what an order, its fills and its
- * position come to does not depend on it. Fills are booked by trade id whatever
+ * position come to does not depend on it, but for those by an exchange's id that no
+ * report has tied to an order yet: they have to be repeated. Fills are booked by trade id whatever
  * the state is; quantities that the exchange names only grow; the state follows
  * the table in common/order_state. What contradicts what we know is recorded as
  * a discrepancy and changes nothing else.
@@ -226,7 +227,8 @@ link_exchange_id(Application *app)
 
     if (report->exchange_order_id == NULL)
         return;
-    if (qm_order_link_exchange(app->order, report->exchange_order_id, app->attempt, &other_id) != app->order->order_id ||
+    if (qm_order_link_exchange(app->order, report->exchange_order_id, app->attempt, &other_id) !=
+            app->order->order_id ||
         other_id != NULL)
         found(app->result,
               report,
@@ -386,8 +388,8 @@ happen(Application *app, QmOrderEvent event)
         found(app->result, app->report, app->before, "STATE_DRIFT", order_subject(order), show_order(app->before));
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(app->result, app->report, app->before, "REVIVED", order_subject(order), show_order(app->before));
-    if (app->last_is_dead && (risen || (app->old_attempt && qm_order_is_live(from) &&
-                                        attempt_stood_for(order) == order->attempt)))
+    if (app->last_is_dead &&
+        (risen || (app->old_attempt && qm_order_is_live(from) && attempt_stood_for(order) == order->attempt)))
         order->client_order_id = id_of_attempt(order, app->attempt);
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);
@@ -430,8 +432,7 @@ has_changed(const QmOrder *before, const QmOrder *after)
 {
     return before->state != after->state || before->cancel_state != after->cancel_state ||
            before->submitted_at != after->submitted_at || before->opened_at != after->opened_at ||
-           before->ended_at != after->ended_at ||
-           differ(before->exchange_order_id, after->exchange_order_id) ||
+           before->ended_at != after->ended_at || differ(before->exchange_order_id, after->exchange_order_id) ||
            differ(before->client_order_id, after->client_order_id) ||
            qm_decimal_cmp(before->reported_quantity, after->reported_quantity) != 0 ||
            qm_decimal_cmp(before->filled_quantity, after->filled_quantity) != 0 ||

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(114);
+SELECT plan(118);
 
 SELECT quantmesh.set_market('dis', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.set_market('dis', 'ETHUSDT', tick_size => 0.01, step_size => 0.001) \gset
@@ -143,6 +143,10 @@ SELECT is(pg_temp.booked('elsewhere'), 'submitted 0 0 0', 'is not that order''s'
 SELECT is(concat_ws(' ', order_id, state, applied, discrepancy), 'f EXTERNAL_ORDER', format('%s is not ours', id))
     FROM unnest(ARRAY['x-MG43PCSN123', 'q', 'q1', 'web_abc', 'qabcd', 'QABCD1A0', 'qabcdzzzzzzzzzzzzzzzzzzzzzzzzzzzzza0', 'q-$§', 'a b']) AS id, quantmesh.apply_report('dis', 'BTCUSDT', id, state => 'filled', trade_id => 'ext', last_quantity => 1, last_price => 100);
 SELECT is(concat_ws(' ', order_id, state, applied, discrepancy), 'f EXTERNAL_ORDER', 'nor an id of the exchange alone') FROM quantmesh.apply_report('dis', 'BTCUSDT', exchange_order_id => 'ext-1', state => 'open');
+SELECT is(pg_temp.place('early trade'), 'placed', 'an order');
+SELECT is((SELECT r.discrepancy FROM quantmesh.apply_report('dis', 'BTCUSDT', exchange_order_id => 'x-early', trade_id => 'e1', last_quantity => 1, last_price => 100) AS r), 'EXTERNAL_ORDER', 'whose trade comes by the exchange''s id, which nobody has told us yet');
+SELECT is(pg_temp.report('early trade', $$ 'x-early', 'new' $$), 'open t', 'then we are told');
+SELECT is((SELECT concat_ws(' ', r.state, r.applied) FROM quantmesh.apply_report('dis', 'BTCUSDT', exchange_order_id => 'x-early', trade_id => 'e1', last_quantity => 1, last_price => 100) AS r), 'filled t', 'and the trade, repeated, is booked');
 SELECT is_empty($$ SELECT * FROM quantmesh.fill WHERE trade_id IN ('ext', 'elsewhere') $$, 'nothing of it is booked');
 SELECT is_empty($$ SELECT * FROM quantmesh.exchange_order WHERE exchange_order_id = 'ext-1' $$, 'or remembered as an order of ours');
 
