@@ -74,7 +74,6 @@ static void count_trade(const QmOrder *order, const QmFill *fill);
 static QmFill fill_of(const QmOrder *order, const QmTrade *trade);
 static bool same_numbers(const Known *known, const QmTrade *trade);
 static bool same_commission(const Known *known, const QmTrade *trade);
-static bool commission_is_known(const Known *known);
 static Jsonb *show(const Known *known);
 static void complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking);
 static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker, bool time);
@@ -83,7 +82,6 @@ static void read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunni
 static int read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, Row *fills,
                       bool *more);
 static void keep_last(Position *position, const QmFillKey *last);
-static bool same_running(const QmRunning *left, const QmRunning *right);
 static void write_running(const Row *row, const QmRunning *running);
 static void write_position(const QmOrder *order, const Position *position);
 
@@ -349,17 +347,10 @@ same_commission(const Known *known, const QmTrade *trade)
 {
     Numeric booked = trade->bust ? qm_decimal_negate(known->commission) : known->commission;
 
-    if (trade->commission == NULL || !commission_is_known(known))
+    if (trade->commission == NULL || known->commission_asset == NULL)
         return true;
     return qm_decimal_cmp(booked, trade->commission) == 0 &&
            strcmp(known->commission_asset, trade->commission_asset) == 0;
-}
-
-/* commission_is_known says whether a report has named the commission: then it has an asset. */
-static bool
-commission_is_known(const Known *known)
-{
-    return known->commission_asset != NULL;
 }
 
 /* show returns what is known, for a discrepancy. */
@@ -380,7 +371,7 @@ static void
 complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking)
 {
     QmFill fill = fill_of(order, trade);
-    bool commission = trade->commission != NULL && trade->commission_asset != NULL && !commission_is_known(known);
+    bool commission = trade->commission != NULL && trade->commission_asset != NULL && known->commission_asset == NULL;
     bool maker = trade->is_maker >= 0 && !known->maker_known;
     bool time = trade->executed_at != 0 && (!known->time_known || trade->executed_at < known->executed_at);
     QmFillKey from = fill.key;
@@ -449,7 +440,7 @@ recompute(const QmOrder *order, Position *position, const QmFillKey *from)
         {
             MemoryContextSwitchTo(batch); /* every query leaves it */
             qm_ledger_step(&position->running, &rows[i].fill, &position->assets);
-            if (!same_running(&position->running, &rows[i].running))
+            if (!qm_running_equal(&position->running, &rows[i].running))
                 write_running(&rows[i], &position->running);
         }
         MemoryContextSwitchTo(scope);
@@ -547,14 +538,6 @@ keep_last(Position *position, const QmFillKey *last)
     position->running.quantity = qm_decimal_trim(position->running.quantity);
     position->running.cost = qm_decimal_trim(position->running.cost);
     position->running.profit = qm_decimal_trim(position->running.profit);
-}
-
-/* same_running compares running values. */
-static bool
-same_running(const QmRunning *left, const QmRunning *right)
-{
-    return qm_decimal_cmp(left->quantity, right->quantity) == 0 && qm_decimal_cmp(left->cost, right->cost) == 0 &&
-           qm_decimal_cmp(left->profit, right->profit) == 0;
 }
 
 /*

@@ -82,3 +82,11 @@ pay_in_base(QmRunning *running, Numeric commission)
         running->cost = qm_decimal_zero();
     }
 }
+
+/* qm_running_equal compares running values. */
+bool
+qm_running_equal(const QmRunning *left, const QmRunning *right)
+{
+    return qm_decimal_cmp(left->quantity, right->quantity) == 0 && qm_decimal_cmp(left->cost, right->cost) == 0 &&
+           qm_decimal_cmp(left->profit, right->profit) == 0;
+}

@@ -44,5 +44,6 @@ typedef struct QmAssets
 
 extern int qm_fill_key_cmp(const QmFillKey *left, const QmFillKey *right);
 extern void qm_ledger_step(QmRunning *running, const QmFill *fill, const QmAssets *assets);
+extern bool qm_running_equal(const QmRunning *left, const QmRunning *right);
 
 #endif
