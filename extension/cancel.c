@@ -25,6 +25,7 @@
 #include "query.h"
 #include "settings.h"
 #include "shared.h"
+#include "xact.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -365,7 +366,7 @@ cancellation_values(const Cancellation *answer, Datum *values, bool *nulls)
     set_text(&values[4], &nulls[4], answer->symbol);
     set_text(&values[5], &nulls[5], answer->client_order_id);
     set_text(&values[6], &nulls[6], answer->exchange_order_id);
-    values[7] = BoolGetDatum(!IsTransactionBlock());
+    values[7] = BoolGetDatum(qm_xact_commits_alone());
 }
 
 /* set_text fills in a column of text, NULL for NULL. */

@@ -22,6 +22,7 @@
 #include "query.h"
 #include "settings.h"
 #include "shared.h"
+#include "xact.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -45,9 +46,9 @@ typedef struct Claim
 static void read_claim(FunctionCallInfo fcinfo, Claim *claim);
 static bool is_current(const Claim *claim);
 static ArrayType *lock_open_markets(const Claim *claim);
-static bool takes_intents(const char *account, const char *symbol);
+static bool takes_intents(const char *account, const char *symbol, bool buy);
 static void withdraw_expired(const Claim *claim);
-static void claim_waiting(const Claim *claim, ArrayType *symbols, ReturnSetInfo *result);
+static void claim_waiting(const Claim *claim, ArrayType *sides, ReturnSetInfo *result);
 static int64 *read_order_ids(uint64 count);
 static void submit(const Claim *claim, QmOrder *order);
 static void put_order(const QmOrder *order, ReturnSetInfo *result);
@@ -66,13 +67,13 @@ qm_claim_orders(PG_FUNCTION_ARGS)
     qm_place_prepare(function, claim.account);
     qm_query_begin(&scope);
     {
-        ArrayType *symbols = lock_open_markets(&claim);
+        ArrayType *sides = lock_open_markets(&claim);
 
         if (is_current(&claim))
         {
             claim.now = GetCurrentTimestamp();
             withdraw_expired(&claim);
-            claim_waiting(&claim, symbols, (ReturnSetInfo *) fcinfo->resultinfo);
+            claim_waiting(&claim, sides, (ReturnSetInfo *) fcinfo->resultinfo);
         }
     }
     qm_query_end(&scope);
@@ -109,7 +110,10 @@ is_current(const Claim *claim)
     return claim->epoch == 0 || (qm_instance_find(claim->instance, &epoch) && epoch == claim->epoch);
 }
 
-/* lock_open_markets locks all markets that have intents, and returns the symbols of those whose intents may be sent. */
+/*
+ * lock_open_markets locks all markets that have intents, and returns those sides
+ * of them whose intents may be sent, as symbol:side; a symbol has no colon.
+ */
 static ArrayType *
 lock_open_markets(const Claim *claim)
 {
@@ -119,30 +123,41 @@ lock_open_markets(const Claim *claim)
                             {TEXTOID}};
     Datum account[] = {CStringGetTextDatum(claim->account)};
     uint64 count = qm_query_read_latest(&query, account, NULL);
-    Datum *symbols = palloc(sizeof(Datum) * (count + 1));
+    Datum *sides = palloc(sizeof(Datum) * (2 * count + 1));
     int open = 0;
 
     for (uint64 row = 0; row < count; row++)
     {
         bool isnull;
-        Datum symbol = qm_query_value(row, 0, &isnull);
-        char *name = TextDatumGetCString(symbol);
+        char *symbol = TextDatumGetCString(qm_query_value(row, 0, &isnull));
 
-        qm_market_lock_shared(claim->account, name);
-        if (takes_intents(claim->account, name))
-            symbols[open++] = symbol;
+        qm_market_lock_shared(claim->account, symbol);
+        if (takes_intents(claim->account, symbol, true))
+            sides[open++] = CStringGetTextDatum(psprintf("%s:buy", symbol));
+        if (takes_intents(claim->account, symbol, false))
+            sides[open++] = CStringGetTextDatum(psprintf("%s:sell", symbol));
     }
-    return construct_array(symbols, open, TEXTOID, -1, false, TYPALIGN_INT);
+    return construct_array(sides, open, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* takes_intents says whether a market that is locked is neither halted nor waits for a reconciliation. */
+/*
+ * takes_intents says whether intents of a side may be sent in a market that is
+ * locked: it is not halted, does not wait for a reconciliation, and where it is
+ * reducing, that side's live orders do not take the position past flat.
+ */
 static bool
-takes_intents(const char *account, const char *symbol)
+takes_intents(const char *account, const char *symbol, bool buy)
 {
     QmMarket market;
+    QmExposure exposure;
 
-    return qm_market_find(account, symbol, &market) && market.state != QM_TRADING_HALTED &&
-           qm_market_is_trusted(&market);
+    if (!qm_market_find(account, symbol, &market) || market.state == QM_TRADING_HALTED ||
+        !qm_market_is_trusted(&market))
+        return false;
+    if (market.state == QM_TRADING_ACTIVE)
+        return true;
+    qm_exposure_read(market.number, &exposure);
+    return (buy ? exposure.longest : exposure.shortest) <= 0;
 }
 
 /* withdraw_expired aborts intents that are out of time, of whichever market. */
@@ -179,32 +194,33 @@ withdraw_expired(const Claim *claim)
  * over intents in between that were replaced before anybody had sent them.
  */
 static void
-claim_waiting(const Claim *claim, ArrayType *symbols, ReturnSetInfo *result)
+claim_waiting(const Claim *claim, ArrayType *sides, ReturnSetInfo *result)
 {
     /* The sum is there for the same reason as in withdraw_expired. */
-    static QmQuery query = {"SELECT o.order_id FROM quantmesh.orders AS o "
-                            "WHERE o.account = $1 AND o.exposed AND o.state = 'intent' AND o.symbol = ANY ($2) "
-                            "AND (o.valid_until IS NULL OR o.valid_until > $3) AND NOT EXISTS ("
-                            "WITH RECURSIVE replaced AS ("
-                            "SELECT r.account, r.replaces, r.live, r.submitted_at FROM quantmesh.orders AS r "
-                            "WHERE r.account = o.account AND r.order_id = o.replaces "
-                            "UNION ALL "
-                            "SELECT r.account, r.replaces, r.live, r.submitted_at FROM replaced AS n "
-                            "JOIN quantmesh.orders AS r ON r.account = n.account AND r.order_id = n.replaces "
-                            "WHERE n.submitted_at IS NULL) "
-                            "SELECT FROM replaced WHERE live) "
-                            "ORDER BY o.order_id + 0 LIMIT $4 FOR NO KEY UPDATE OF o SKIP LOCKED",
-                            4,
-                            {TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID}};
+    static QmQuery query =
+        {"SELECT o.order_id FROM quantmesh.orders AS o "
+         "WHERE o.account = $1 AND o.exposed AND o.state = 'intent' AND o.symbol || ':' || o.side = ANY ($2) "
+         "AND (o.valid_until IS NULL OR o.valid_until > $3) AND NOT EXISTS ("
+         "WITH RECURSIVE replaced AS ("
+         "SELECT r.account, r.replaces, r.live, r.submitted_at FROM quantmesh.orders AS r "
+         "WHERE r.account = o.account AND r.order_id = o.replaces "
+         "UNION ALL "
+         "SELECT r.account, r.replaces, r.live, r.submitted_at FROM replaced AS n "
+         "JOIN quantmesh.orders AS r ON r.account = n.account AND r.order_id = n.replaces "
+         "WHERE n.submitted_at IS NULL) "
+         "SELECT FROM replaced WHERE live) "
+         "ORDER BY o.order_id + 0 LIMIT $4 FOR NO KEY UPDATE OF o SKIP LOCKED",
+         4,
+         {TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID}};
     QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_CLAIMED), .source = "call"};
     Datum values[] = {CStringGetTextDatum(claim->account),
-                      PointerGetDatum(symbols),
+                      PointerGetDatum(sides),
                       TimestampTzGetDatum(claim->now),
                       Int64GetDatum(claim->max)};
     uint64 count;
     int64 *order_ids;
 
-    if (ARR_NDIM(symbols) == 0)
+    if (ARR_NDIM(sides) == 0)
         return;
     count = qm_query_run(&query, values, NULL);
     order_ids = read_order_ids(count);
@@ -274,7 +290,7 @@ put_order(const QmOrder *order, ReturnSetInfo *result)
         BoolGetDatum(order->reduce_only),
         Int64GetDatum(order->fence),
         TimestampTzGetDatum(order->send_before),
-        BoolGetDatum(!IsTransactionBlock()),
+        BoolGetDatum(qm_xact_commits_alone()),
     };
     bool nulls[CLAIM_COLUMNS] = {0};
 

@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "key.h"
 #include "miscadmin.h"
+#include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -16,6 +17,8 @@
 PG_FUNCTION_INFO_V1(qm_lock_market);
 
 #define LOCK_TEXT_MAX 320
+
+static int request_locks = 0; /* that this transaction has asked for */
 
 static uint64 hash_of(const char *account, const char *rest);
 static LockAcquireResult acquire(const LOCKTAG *tag, LOCKMODE mode, bool dont_wait);
@@ -46,7 +49,8 @@ qm_market_lock_shared(const char *account, const char *symbol)
 /*
  * qm_request_lock makes this transaction the only one that works on the
  * request. A repetition waits for the call that it repeats, so that it can tell
- * what became of it; true when it did.
+ * what became of it; true when it did. 53400 beyond as many as a backend may
+ * have keys.
  */
 bool
 qm_request_lock(const char *account, const char *request_id)
@@ -54,11 +58,24 @@ qm_request_lock(const char *account, const char *request_id)
     uint64 hash = hash_of(account, request_id);
     LOCKTAG tag;
 
+    if (request_locks >= qm_max_locks_per_backend)
+        ereport(ERROR,
+                (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                 errmsg("transaction has %d orders with a request_id, the limit", request_locks),
+                 errhint("Place orders in smaller transactions, or raise quantmesh.max_locks_per_backend.")));
+    request_locks++;
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, QM_LOCKTAG_REQUEST);
     if (acquire(&tag, ExclusiveLock, true) != LOCKACQUIRE_NOT_AVAIL)
         return false;
     (void) acquire(&tag, ExclusiveLock, false);
     return true;
+}
+
+/* qm_market_lock_end_xact forgets how many requests were locked: the server lets go of them. */
+void
+qm_market_lock_end_xact(void)
+{
+    request_locks = 0;
 }
 
 /* hash_of hashes an account and a name in it; a colon cannot be in an account. */

@@ -122,6 +122,13 @@ prepare(Relation relation)
     MemoryContextSwitchTo(prepared.estate->es_query_cxt);
     prepared.relid = RelationGetRelid(relation);
     oids = RelationGetIndexList(relation);
+    if (relation->trigdesc != NULL &&
+        (relation->trigdesc->trig_insert_before_row || relation->trigdesc->trig_insert_after_row))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("table quantmesh.orders has a trigger on INSERT"),
+                 errdetail("Orders are placed without SQL, and fire no triggers."),
+                 errhint("Drop the trigger, and read the table or its views instead.")));
     if (list_length(oids) > INDEXES_MAX)
         ereport(ERROR,
                 (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

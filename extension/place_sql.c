@@ -12,6 +12,7 @@
 #include "order_argument.h"
 #include "place.h"
 #include "place_sql.h"
+#include "xact.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -186,7 +187,7 @@ qm_placement_values(const QmPlacement *placement, Datum *values, bool *nulls)
         set(values, nulls, 6, Int64GetDatum(placement->fence));
     if (placement->send_before != 0)
         set(values, nulls, 7, TimestampTzGetDatum(placement->send_before));
-    set(values, nulls, 8, BoolGetDatum(!IsTransactionBlock()));
+    set(values, nulls, 8, BoolGetDatum(qm_xact_commits_alone()));
     if (placement->reason != QM_REASON_NONE)
         set(values, nulls, 9, CStringGetTextDatum(qm_reason_name(placement->reason)));
     if (placement->detail != NULL)

@@ -14,6 +14,7 @@
 #include "exposure.h"
 #include "guard.h"
 #include "hold.h"
+#include "market_lock.h"
 #include "order_metric.h"
 #include "utils/resowner.h"
 
@@ -31,6 +32,17 @@ qm_xact_register(void)
     RegisterResourceReleaseCallback(at_resource_release, NULL);
 }
 
+/*
+ * qm_xact_commits_alone says whether the transaction ends with the statement
+ * that is running: not inside a block, and not behind another statement of a
+ * pipeline. The first one of a pipeline cannot know that more will follow.
+ */
+bool
+qm_xact_commits_alone(void)
+{
+    return !IsTransactionBlock() && (MyXactFlags & XACT_FLAGS_PIPELINING) == 0;
+}
+
 /* at_xact_event acts on the end of a transaction; parallel workers have no locks of ours. */
 static void
 at_xact_event(XactEvent event, void *arg)
@@ -46,12 +58,14 @@ at_xact_event(XactEvent event, void *arg)
             qm_exposure_end_xact(true);
             qm_order_metric_end_xact(true);
             qm_hold_end_xact();
+            qm_market_lock_end_xact();
             break;
         case XACT_EVENT_ABORT:
             qm_guard_end_xact(false);
             qm_exposure_end_xact(false);
             qm_order_metric_end_xact(false);
             qm_hold_end_xact();
+            qm_market_lock_end_xact();
             break;
         case XACT_EVENT_PRE_PREPARE:
             refuse_prepare();

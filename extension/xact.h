@@ -7,5 +7,6 @@
 #include "postgres.h"
 
 extern void qm_xact_register(void);
+extern bool qm_xact_commits_alone(void);
 
 #endif

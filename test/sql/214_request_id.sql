@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(139);
+SELECT plan(141);
 
 SELECT quantmesh.set_market('req', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.set_market('req/2', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
@@ -139,5 +139,10 @@ UPDATE quantmesh.instance SET epoch = 2;
 SELECT quantmesh.markets_changed() \gset
 SELECT is(concat_ws(' ', p.outcome, p.replayed, p.reason, p.order_id, p.fence), concat_ws(' ', 'placed', true, :'crash_order_id', :'crash_fence'), 'a restarted instance finds its order')
     FROM quantmesh.place_order('req/2', 'BTCUSDT', 'buy', 80, 1, request_id => 'crash', instance => 'bot', epoch => 2) AS p;
+
+-- Requests are locked until the transaction ends, and as many as keys.
+SELECT throws_ok($$ SELECT quantmesh.place_order('req/2', 'BTCUSDT', 'buy', 70, 0.001, slot => '', request_id => 'many ' || i) FROM generate_series(1, 257) AS i $$,
+    '53400', NULL, 'one transaction has no more requests than keys');
+SELECT is((SELECT count(*) FROM quantmesh.orders WHERE request_id LIKE 'many %'), 0::bigint, 'of such a transaction nothing is stored');
 
 SELECT * FROM finish();

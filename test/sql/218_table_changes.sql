@@ -8,7 +8,7 @@
 \setenv PGDATABASE :DBNAME
 \setenv CHILD 'psql -XAtq'
 
-SELECT plan(18);
+SELECT plan(21);
 
 SELECT quantmesh.set_market('tab', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(price numeric, request text) RETURNS text LANGUAGE sql AS $$
@@ -63,5 +63,15 @@ SELECT is((SELECT concat_ws(' ', note, ticket, tags) FROM quantmesh.orders WHERE
 ALTER TABLE quantmesh.orders ALTER COLUMN note SET DEFAULT 'x', DROP COLUMN ticket, DROP COLUMN tags;
 SELECT is(pg_temp.place(401, 'r401'), 'placed', 'columns come and go');
 SELECT is(pg_temp.place(401, 'other'), 'duplicate SLOT_TAKEN', 'and slots stay taken');
+
+-- Triggers: none is fired by placing, so none may be there.
+CREATE FUNCTION pg_temp.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER before BEFORE INSERT ON quantmesh.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
+SELECT throws_ok($$ SELECT pg_temp.place(500, 'r500') $$, '55000', NULL, 'a table with a trigger before INSERT is refused');
+DROP TRIGGER before ON quantmesh.orders;
+CREATE TRIGGER after AFTER INSERT ON quantmesh.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
+SELECT throws_ok($$ SELECT pg_temp.place(500, 'r500') $$, '55000', NULL, 'and one after it');
+DROP TRIGGER after ON quantmesh.orders;
+SELECT is(pg_temp.place(500, 'r500'), 'placed', 'without them orders are placed');
 
 SELECT * FROM finish();
