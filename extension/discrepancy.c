@@ -25,7 +25,7 @@ qm_discrepancy_record(const char *account, const char *code, const char *symbol,
          9,
          {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, JSONBOID, JSONBOID, TIMESTAMPTZOID}};
     Datum values[] = {CStringGetTextDatum(account),
-                      Int64GetDatum(qm_fence_next()),
+                      Int64GetDatum(qm_fence_draw()),
                       CStringGetTextDatum(code),
                       symbol == NULL ? (Datum) 0 : CStringGetTextDatum(symbol),
                       Int64GetDatum(order_id),

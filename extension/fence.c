@@ -143,6 +143,14 @@ qm_fence_next(void)
     return (int64) qm_fence_generation() << QM_FENCE_COUNTER_BITS | (int64) counter;
 }
 
+/* qm_fence_draw prepares and draws, for who draws more than once and may fail in between; it errors as qm_fence_prepare does. */
+int64
+qm_fence_draw(void)
+{
+    qm_fence_prepare();
+    return qm_fence_next();
+}
+
 /* qm_fence_generation returns the highest generation that fences of this database were drawn in; 0 when none was. */
 int
 qm_fence_generation(void)

@@ -38,6 +38,7 @@ extern void qm_fence_shmem_init(void);
 
 extern void qm_fence_prepare(void);
 extern int64 qm_fence_next(void);
+extern int64 qm_fence_draw(void);
 extern uint64 qm_fence_counter_id(void);
 extern uint64 qm_fence_counter(void);
 extern uint64 qm_fence_limit(void);

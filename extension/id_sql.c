@@ -22,8 +22,7 @@ Datum
 qm_next_id(PG_FUNCTION_ARGS)
 {
     qm_require_running("quantmesh.next_id()");
-    qm_fence_prepare();
-    PG_RETURN_INT64(qm_fence_next());
+    PG_RETURN_INT64(qm_fence_draw());
 }
 
 /* qm_current_tag is quantmesh.current_tag: the origin tag of orders placed now. */

@@ -387,7 +387,7 @@ qm_order_write(const QmOrder *before, QmOrder *after, const QmOrderNews *news)
         {TimestampTzGetDatum(after->updated_at = GetCurrentTimestamp()), false},
         {TEXT_OR_NULL(after->error_code)},
         {TEXT_OR_NULL(after->error_message)},
-        {Int64GetDatum(qm_fence_next()), false},
+        {Int64GetDatum(qm_fence_draw()), false},
         {CStringGetTextDatum(news->event), false},
         {CStringGetTextDatum(qm_order_state_name(before->state)), false},
         {CStringGetTextDatum(news->source), false},

@@ -126,7 +126,7 @@ record_action(const QmOrder *before, const QmOrder *after, const char *reason)
 
     namestrcpy(&operator, GetUserNameFromId(GetSessionUserId(), false));
     values[0] = CStringGetTextDatum(after->account);
-    values[1] = Int64GetDatum(qm_fence_next());
+    values[1] = Int64GetDatum(qm_fence_draw());
     values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
     values[3] = NameGetDatum(&operator);
     values[4] = CStringGetTextDatum(after->symbol);
