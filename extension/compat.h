@@ -34,6 +34,9 @@
 #define qm_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode))
 #endif
 
+/* As in libpq/libpq.h, which would need the headers of Kerberos. */
+extern bool pq_check_connection(void);
+
 /* Named wait events came with 17; before, all extensions share one. */
 #if PG_VERSION_NUM >= 170000
 #define qm_wait_event_new(name) WaitEventExtensionNew(name)

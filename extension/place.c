@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "clock.h"
+#include "compat.h"
 #include "exposure.h"
 #include "fence.h"
 #include "hold.h"
@@ -28,6 +29,7 @@
 #include "utils/timestamp.h"
 
 static bool passes(const QmPlaceRequest *request, QmMarket *market, int64 *fence, QmPlacement *placement);
+static void refuse_lost_client(void);
 static bool replay(const QmPlaceRequest *request, QmPlacement *placement);
 static char *difference(const QmPlaceRequest *request, const QmFoundOrder *found);
 static char *difference_of_terms(const QmPlaceRequest *request, const QmFoundOrder *found);
@@ -106,6 +108,7 @@ passes(const QmPlaceRequest *request, QmMarket *market, int64 *fence, QmPlacemen
     {
         if (qm_request_lock(request->account, request->request_id))
             wait_us = Max(wait_us, QM_RELEASE_PATIENCE_US);
+        refuse_lost_client();
         if (replay(request, placement))
             return false;
     }
@@ -127,6 +130,22 @@ passes(const QmPlaceRequest *request, QmMarket *market, int64 *fence, QmPlacemen
                 (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                  errmsg("market \"%s\" of account \"%s\" was removed meanwhile", request->symbol, request->account)));
     return qm_place_check(request, market, placement);
+}
+
+/*
+ * refuse_lost_client errors with 08006 when the client has hung up. It may have
+ * repeated its request already, been told that nothing was placed, and gone on;
+ * to place now would be a second answer that nobody hears. From here on a
+ * repetition waits for us, since we hold the request.
+ */
+static void
+refuse_lost_client(void)
+{
+    if (MyProcPort != NULL && !pq_check_connection())
+        ereport(ERROR,
+                (errcode(ERRCODE_CONNECTION_FAILURE),
+                 errmsg("client has hung up"),
+                 errdetail("A request is not placed for a client that may have repeated it.")));
 }
 
 /* replay answers with the placement that the request id has had before; false when it is new. */
