@@ -87,7 +87,7 @@ SELECT is(pg_temp.holds('D'), '2 200 10', 'assets compare bytewise');
 -- Out of order: the same fills in another order come to the same.
 SELECT pg_temp.market('E') \gset
 SELECT pg_temp.fill('E', '3', 'sell', 1, 120, '10:02') \gset
-SELECT is(pg_temp.holds('E'), '-1 -120 0', 'the sell comes first: short for now');
+SELECT is(pg_temp.holds('E'), '-1 -120 0', 'the sell comes first: the position is short');
 SELECT pg_temp.fill('E', '1', 'buy', 1, 100, '10:00') \gset
 SELECT is(pg_temp.ledger('E'), '1 1 100 0; 3 0 0 20', 'then the first buy: recomputed from there');
 SELECT pg_temp.fill('E', '2', 'buy', 1, 110, '10:01') \gset
