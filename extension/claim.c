@@ -86,12 +86,7 @@ read_claim(FunctionCallInfo fcinfo, Claim *claim)
 {
     memset(claim, 0, sizeof(*claim));
     claim->account = qm_arg_account(fcinfo, 0);
-    claim->instance = qm_arg_name_or_null(fcinfo, 1, "instance");
-    if (!PG_ARGISNULL(2))
-        claim->epoch = qm_arg_positive(fcinfo, 2, "epoch");
-    if (claim->epoch != 0 && claim->instance == NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instance must not be null where epoch is given")));
+    qm_arg_sender(fcinfo, 1, 2, &claim->instance, &claim->epoch);
     if (PG_ARGISNULL(3))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max must not be null")));
     claim->max = PG_GETARG_INT32(3);

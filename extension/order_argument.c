@@ -12,6 +12,7 @@
 #include "mb/pg_wchar.h"
 #include "rights.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 static char *read_text(FunctionCallInfo fcinfo, int arg, const char *name, int min_len, int max_len);
 static char *read_market_name(FunctionCallInfo fcinfo, int arg, const char *name);
@@ -119,6 +120,31 @@ qm_arg_number(FunctionCallInfo fcinfo, int arg, const char *name)
                         QM_AMOUNT_DECIMALS,
                         numeric_normalize(value)),
                  errhint("Pass text or a decimal type, not a float.")));
+    return value;
+}
+
+/* qm_arg_sender reads an instance, NULL for none, and its epoch, 0 for none; an epoch belongs to an instance. */
+void
+qm_arg_sender(FunctionCallInfo fcinfo, int instance_arg, int epoch_arg, const char **instance, int64 *epoch)
+{
+    *instance = qm_arg_name_or_null(fcinfo, instance_arg, "instance");
+    *epoch = PG_ARGISNULL(epoch_arg) ? 0 : qm_arg_positive(fcinfo, epoch_arg, "epoch");
+    if (*epoch != 0 && *instance == NULL)
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instance must not be null where epoch is given")));
+}
+
+/* qm_arg_time_or_null reads a finite time; 0 for NULL. */
+TimestampTz
+qm_arg_time_or_null(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+    TimestampTz value;
+
+    if (PG_ARGISNULL(arg))
+        return 0;
+    value = PG_GETARG_TIMESTAMPTZ(arg);
+    if (TIMESTAMP_NOT_FINITE(value))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be finite", name)));
     return value;
 }
 

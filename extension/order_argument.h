@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "utils/numeric.h"
 
@@ -21,6 +22,9 @@ extern char *qm_arg_name_or_empty(FunctionCallInfo fcinfo, int arg, const char *
 extern char *qm_arg_message(FunctionCallInfo fcinfo, int arg);
 extern int64 qm_arg_positive(FunctionCallInfo fcinfo, int arg, const char *name);
 extern Numeric qm_arg_number(FunctionCallInfo fcinfo, int arg, const char *name);
+extern void qm_arg_sender(FunctionCallInfo fcinfo, int instance_arg, int epoch_arg, const char **instance,
+                          int64 *epoch);
+extern TimestampTz qm_arg_time_or_null(FunctionCallInfo fcinfo, int arg, const char *name);
 extern int qm_arg_word(FunctionCallInfo fcinfo, int arg, const char *name, const char *const *words, int nwords);
 
 #endif

@@ -25,7 +25,6 @@ static const char *const times_in_force[] = {
 };
 
 static void read_terms(FunctionCallInfo fcinfo, QmPlaceRequest *request);
-static void read_sender(FunctionCallInfo fcinfo, QmPlaceRequest *request);
 static void read_slot(FunctionCallInfo fcinfo, QmPlaceRequest *request);
 static bool read_flag(FunctionCallInfo fcinfo, int arg, const char *name);
 static QmAmount amount_of(Numeric value);
@@ -62,14 +61,9 @@ qm_place_read(FunctionCallInfo fcinfo, QmPlaceRequest *request)
     request->strategy = qm_arg_name_or_empty(fcinfo, QM_PLACE_STRATEGY, "strategy");
     if (request->strategy == NULL)
         request->strategy = "";
-    read_sender(fcinfo, request);
+    qm_arg_sender(fcinfo, QM_PLACE_INSTANCE, QM_PLACE_EPOCH, &request->instance, &request->epoch);
     request->submit = read_flag(fcinfo, QM_PLACE_SUBMIT, "submit");
-    if (!fcinfo->args[QM_PLACE_VALID_UNTIL].isnull)
-    {
-        request->valid_until = DatumGetTimestampTz(fcinfo->args[QM_PLACE_VALID_UNTIL].value);
-        if (TIMESTAMP_NOT_FINITE(request->valid_until))
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("valid_until must be finite")));
-    }
+    request->valid_until = qm_arg_time_or_null(fcinfo, QM_PLACE_VALID_UNTIL, "valid_until");
 }
 
 /* read_terms reads what is asked for: type, time in force, price, quantity and flags. */
@@ -106,19 +100,6 @@ const char *
 qm_time_in_force_name(QmTimeInForce time_in_force)
 {
     return times_in_force[time_in_force];
-}
-
-/* read_sender reads instance and epoch; an epoch belongs to an instance. */
-static void
-read_sender(FunctionCallInfo fcinfo, QmPlaceRequest *request)
-{
-    request->instance = qm_arg_name_or_null(fcinfo, QM_PLACE_INSTANCE, "instance");
-    if (fcinfo->args[QM_PLACE_EPOCH].isnull)
-        return;
-    request->epoch = qm_arg_positive(fcinfo, QM_PLACE_EPOCH, "epoch");
-    if (request->instance == NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instance must not be null where epoch is given")));
 }
 
 /* read_slot reads the slot. A name begins with a letter, so that it is no price. */

@@ -64,16 +64,8 @@ read_request(FunctionCallInfo fcinfo, QmPlaceRequest *request)
         request->price = qm_arg_number(fcinfo, 2, "price");
     request->quantity = qm_arg_number(fcinfo, 3, "quantity");
     request->request_id = qm_arg_name_or_null(fcinfo, 4, "request_id");
-    request->instance = qm_arg_name_or_null(fcinfo, 5, "instance");
-    if (!PG_ARGISNULL(6))
-        request->epoch = qm_arg_positive(fcinfo, 6, "epoch");
-    if (request->epoch != 0 && request->instance == NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("instance must not be null where epoch is given")));
-    if (!PG_ARGISNULL(7))
-        request->valid_until = PG_GETARG_TIMESTAMPTZ(7);
-    if (TIMESTAMP_NOT_FINITE(request->valid_until))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("valid_until must be finite")));
+    qm_arg_sender(fcinfo, 5, 6, &request->instance, &request->epoch);
+    request->valid_until = qm_arg_time_or_null(fcinfo, 7, "valid_until");
     request->wait_us = QM_RELEASE_PATIENCE_US;
     request->before_insert = give_way;
     request->before_insert_state = request;

@@ -71,7 +71,7 @@ COMMENT ON COLUMN quantmesh.orders.cancel_state IS 'What became of the wish to c
 COMMENT ON COLUMN quantmesh.orders.live IS 'Whether the state is one of the first six.';
 COMMENT ON COLUMN quantmesh.orders.holds_slot IS 'Whether it has its slot: false once it has ended, and for one that came back to find the slot taken.';
 COMMENT ON COLUMN quantmesh.orders.exposed IS 'Whether it can still change the position: live, or the exchange has said that more was filled than we have booked.';
-COMMENT ON COLUMN quantmesh.orders.fence IS 'Fence of the submission; NULL before the first one.';
+COMMENT ON COLUMN quantmesh.orders.fence IS 'Fence of the placing, or of the last submission; NULL after the exchange did not process it.';
 COMMENT ON COLUMN quantmesh.orders.filled_quantity IS 'Filled, net of busts: the sum of its fills.';
 COMMENT ON COLUMN quantmesh.orders.busted_quantity IS 'Taken back by the exchange.';
 COMMENT ON COLUMN quantmesh.orders.filled_quote IS 'Sum of price x quantity of its fills, net of busts.';

@@ -47,7 +47,7 @@ COMMENT ON COLUMN quantmesh.open_orders.replaces IS 'The order that it replaces.
 COMMENT ON COLUMN quantmesh.open_orders.client_order_id IS 'The id that the exchange de-duplicates by.';
 COMMENT ON COLUMN quantmesh.open_orders.attempt IS 'How often it went back to intent.';
 COMMENT ON COLUMN quantmesh.open_orders.exchange_order_id IS 'The exchange''s id; NULL while unknown.';
-COMMENT ON COLUMN quantmesh.open_orders.fence IS 'Fence of its submission; NULL before the first.';
+COMMENT ON COLUMN quantmesh.open_orders.fence IS 'Fence of its placing, or of its last submission; NULL after the exchange did not process it.';
 COMMENT ON COLUMN quantmesh.open_orders.send_before IS 'The request must not leave after this.';
 COMMENT ON COLUMN quantmesh.open_orders.valid_until IS 'Not to be sent later, as the caller asked.';
 COMMENT ON COLUMN quantmesh.open_orders.created_at IS 'When it was placed.';

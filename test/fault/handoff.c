@@ -15,6 +15,7 @@
  */
 #include "history.h"
 #include "link.h"
+#include "program.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -135,14 +136,6 @@ typedef struct Result
     long xmin_seen;
 } Result;
 
-/* die prints why and ends the program. */
-static void
-die(const char *why, const Link *link)
-{
-    fprintf(stderr, "handoff: %s: %s\n", why, link->conn == NULL ? "not connected" : PQerrorMessage(link->conn));
-    exit(2);
-}
-
 /* numbers_read runs a statement and reads its first two columns; 0 for what is not there. */
 static bool
 numbers_read(Link *link, const char *sql, int64_t numbers[2])
@@ -210,12 +203,12 @@ arrival_wait(Link *watcher, const Way *way, int count)
         int64_t waiting = qf_link_number(watcher, way->waiting, 0, NULL);
 
         if (waiting < 0)
-            die("cannot count waiters", watcher);
+            qf_die("cannot count waiters", watcher);
         if (waiting >= count)
             return;
         usleep(200);
     }
-    die("a waiter did not arrive", watcher);
+    qf_die("a waiter did not arrive", watcher);
 }
 
 /* round_run plays one round; waiters[0] is the first holder. */
@@ -227,11 +220,11 @@ round_run(Waiter *waiters, int count, Link *watcher, Result *result)
     int64_t xmin;
 
     if (!key_take(&waiters[0]))
-        die("cannot take the key", &waiters[0].link);
+        qf_die("cannot take the key", &waiters[0].link);
     for (int i = 1; i <= count; i++)
     {
         if (pthread_create(&threads[i], NULL, waiter_main, &waiters[i]) != 0)
-            die("cannot start a thread", watcher);
+            qf_die("cannot start a thread", watcher);
         arrival_wait(watcher, way, i);
     }
     xmin = qf_link_number(watcher,
@@ -241,12 +234,12 @@ round_run(Waiter *waiters, int count, Link *watcher, Result *result)
     result->xmin_seen += xmin;
     result->waits_seen += count;
     if (!key_release(&waiters[0]))
-        die("cannot release the key", &waiters[0].link);
+        qf_die("cannot release the key", &waiters[0].link);
     for (int i = 1; i <= count; i++)
     {
         pthread_join(threads[i], NULL);
         if (waiters[i].failed)
-            die("a waiter failed", &waiters[i].link);
+            qf_die("a waiter failed", &waiters[i].link);
     }
     for (int i = 1; i <= count; i++)
     {
@@ -285,7 +278,7 @@ way_run(const Way *way, Waiter *waiters, int count, int rounds, Link *watcher)
 
     result.samples_ns = calloc((size_t) rounds * (size_t) count, sizeof(int64_t));
     if (result.samples_ns == NULL)
-        die("out of memory", watcher);
+        qf_die("out of memory", watcher);
     for (int i = 0; i <= count; i++)
         waiters[i].way = way;
     for (int i = 0; i < rounds; i++)
@@ -322,14 +315,14 @@ main(int argc, char **argv)
         return 2;
     }
     if (!qf_link_open(&watcher, argv[1], "watcher"))
-        die("cannot connect", &watcher);
+        qf_die("cannot connect", &watcher);
     for (int i = 0; i <= count; i++)
     {
         char name[NAME_SIZE];
 
         snprintf(name, sizeof(name), "%s-%d", i == 0 ? "holder" : "waiter", i);
         if (!qf_link_open(&waiters[i].link, argv[1], name))
-            die("cannot connect", &watcher);
+            qf_die("cannot connect", &watcher);
     }
     printf("  %d waiters on one key; hand-off: from sending the release to the next client's reply, in us\n", count);
     printf("  %-22s %7s %9s %9s %9s %13s %s\n",

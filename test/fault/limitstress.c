@@ -9,6 +9,7 @@
 #include "limitstress.h"
 
 #include "killer.h"
+#include "program.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -82,28 +83,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* die prints why and ends the program; 2 tells a run that did not take place from one with violations. */
-static void
-die(const char *why, const Link *link)
-{
-    fprintf(stderr, "limitstress: %s\n", why);
-    if (link != NULL && link->conn != NULL)
-        fputs(PQerrorMessage(link->conn), stderr);
-    exit(2);
-}
-
-/* option_number reads a number within limits. */
-static long
-option_number(const char *text, long min, long max)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-
-    if (*end != '\0' || end == text || number < min || number > max)
-        die("a number is out of range", NULL);
-    return number;
-}
-
 /* options_read fills qf_limit_options. */
 static void
 options_read(int argc, char **argv)
@@ -119,22 +98,22 @@ options_read(int argc, char **argv)
                 o->conninfo = optarg;
                 break;
             case 'n':
-                o->clients = (int) option_number(optarg, 1, LIMIT_CLIENTS_MAX);
+                o->clients = (int) qf_option_number(optarg, 1, LIMIT_CLIENTS_MAX);
                 break;
             case 's':
-                o->seconds = (int) option_number(optarg, 1, 86400);
+                o->seconds = (int) qf_option_number(optarg, 1, 86400);
                 break;
             case 'x':
-                o->kill_every_ms = (int) option_number(optarg, 0, 60000);
+                o->kill_every_ms = (int) qf_option_number(optarg, 0, 60000);
                 break;
             case 'k':
-                o->crashes = (int) option_number(optarg, 0, 100);
+                o->crashes = (int) qf_option_number(optarg, 0, 100);
                 break;
             case 'h':
-                o->halt_every_ms = (int) option_number(optarg, 0, 60000);
+                o->halt_every_ms = (int) qf_option_number(optarg, 0, 60000);
                 break;
             case 'r':
-                o->seed = (unsigned) option_number(optarg, 0, UINT_MAX);
+                o->seed = (unsigned) qf_option_number(optarg, 0, UINT_MAX);
                 break;
             case 't':
                 o->selftest = true;
@@ -218,7 +197,7 @@ limits_set(Link *admin, const LimitMarket *market, bool whole)
     values[4] = units_or_null(notional, limits->notional);
     values[5] = whole || market->rate == 0 ? NULL : rate;
     if (!qf_link_command(admin, sql, 6, values))
-        die("cannot set limits", admin);
+        qf_die("cannot set limits", admin);
 }
 
 /* markets_make makes the extension anew, with its markets and limits, and starts the journal. */
@@ -231,19 +210,19 @@ markets_make(Link *admin)
     qf_link_command(admin, "SET quantmesh.allow_drop = on", 0, NULL);
     if (!qf_link_command(admin, "DROP EXTENSION IF EXISTS quantmesh CASCADE", 0, NULL) ||
         !qf_link_command(admin, "CREATE EXTENSION quantmesh", 0, NULL))
-        die("cannot create the extension", admin);
+        qf_die("cannot create the extension", admin);
     for (int i = 0; i < LIMIT_MARKETS; i++)
     {
         const LimitMarket *market = &qf_limit_markets[i];
         const char *const values[] = {market->account, market->symbol};
 
         if (!qf_link_command(admin, sql, 2, values))
-            die("cannot make a market", admin);
+            qf_die("cannot make a market", admin);
         limits_set(admin, market, false);
         limits_set(admin, market, true);
     }
     if (!qf_journal_start(admin, qf_book_tables))
-        die("cannot start the journal", admin);
+        qf_die("cannot start the journal", admin);
 }
 
 /* book_limits tells the book what must hold after every commit. */
@@ -270,13 +249,13 @@ threads_start(pthread_t *threads, LimitWatch *watch)
     qf_caller_init(&watch->halter, o->conninfo, "halter", 1002, o->seed);
     if (pthread_create(&threads[0], NULL, qf_limit_checker_main, watch) != 0 ||
         pthread_create(&threads[1], NULL, qf_limit_halter_main, watch) != 0)
-        die("cannot start a thread", NULL);
+        qf_die("cannot start a thread", NULL);
     for (int i = 0; i < o->clients; i++)
     {
         qf_limit_clients[i].number = i;
         qf_caller_init(&qf_limit_clients[i].caller, o->conninfo, "limit", i, o->seed);
         if (pthread_create(&threads[2 + i], NULL, qf_limit_client_main, &qf_limit_clients[i]) != 0)
-            die("cannot start a thread", NULL);
+            qf_die("cannot start a thread", NULL);
     }
 }
 
@@ -290,7 +269,7 @@ all_run(Killer *killer, LimitWatch *watch)
 
     threads_start(threads, watch);
     if (pthread_create(&killer_thread, NULL, qf_killer_main, killer) != 0)
-        die("cannot start a thread", NULL);
+        qf_die("cannot start a thread", NULL);
     while ((passed_ns = qf_now_ns() - start_ns) < length_ns)
     {
         atomic_store(&killer->progress, (int) (passed_ns * PROGRESS_END / length_ns));
@@ -409,7 +388,7 @@ main(int argc, char **argv)
 
     options_read(argc, argv);
     if (!qf_link_open(&admin, qf_limit_options.conninfo, "limitstress"))
-        die("cannot connect", NULL);
+        qf_die("cannot connect", NULL);
     markets_make(&admin);
     qf_link_close(&admin);
     killer.conninfo = qf_limit_options.conninfo;
@@ -425,11 +404,11 @@ main(int argc, char **argv)
     qf_caller_init(&prober, qf_limit_options.conninfo, "prober", 1003, qf_limit_options.seed);
     qf_caller_connect(&prober);
     if (!qf_link_open(&admin, qf_limit_options.conninfo, "limitstress") || !qf_book_read(&book, &admin))
-        die("the journal cannot be read", &admin);
+        qf_die("the journal cannot be read", &admin);
     reached_check(&book);
     if (!qf_limit_probe(&prober, true) || !qf_limit_settle_all(&prober) || !qf_limit_probe(&prober, true) ||
         !qf_book_read(&book, &admin))
-        die("the checks could not be made", &prober.link);
+        qf_die("the checks could not be made", &prober.link);
     good = verdict_print(&book) && prober.lies == 0 && good;
     if (good && qf_limit_options.selftest)
         good = qf_limit_selftest(&prober, &admin, &book) == 0;

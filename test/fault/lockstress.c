@@ -3,6 +3,7 @@
  * ended and servers crash. Writes one history file a client, for lockcheck.
  */
 #include "stress.h"
+#include "program.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -61,26 +62,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* die prints why and ends the program; 2 tells a run that did not take place from one with violations. */
-static void
-die(const char *why)
-{
-    fprintf(stderr, "lockstress: %s\n", why);
-    exit(2);
-}
-
-/* option_number reads a number within limits. */
-static int
-option_number(const char *text, int min, int max)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-
-    if (*end != '\0' || end == text || number < min || number > max)
-        die("a number is out of range");
-    return (int) number;
-}
-
 /* option_fault reads SECONDS:NAME:COMMAND. */
 static void
 option_fault(const char *text)
@@ -89,9 +70,9 @@ option_fault(const char *text)
     int length = 0;
 
     if (qf_options.fault_count == FAULTS_MAX)
-        die("too many faults");
+        qf_die("too many faults", NULL);
     if (sscanf(text, "%d:%15[a-z]:%n", &fault->at_s, fault->name, &length) != 2 || length == 0)
-        die("a fault is SECONDS:NAME:COMMAND");
+        qf_die("a fault is SECONDS:NAME:COMMAND", NULL);
     fault->command = text + length;
     qf_options.fault_count++;
 }
@@ -117,28 +98,28 @@ options_read(int argc, char **argv)
                 o->directory = optarg;
                 break;
             case 'n':
-                o->clients = option_number(optarg, 1, CLIENTS_MAX);
+                o->clients = (int) qf_option_number(optarg, 1, CLIENTS_MAX);
                 break;
             case 's':
-                o->seconds = option_number(optarg, 1, 86400);
+                o->seconds = (int) qf_option_number(optarg, 1, 86400);
                 break;
             case 'k':
-                o->keys = option_number(optarg, 1, KEYS_MAX);
+                o->keys = (int) qf_option_number(optarg, 1, KEYS_MAX);
                 break;
             case 'm':
                 o->modes = optarg;
                 break;
             case 'x':
-                o->kill_every_ms = option_number(optarg, 0, 60000);
+                o->kill_every_ms = (int) qf_option_number(optarg, 0, 60000);
                 break;
             case 'l':
-                o->lease_ttl_ms = option_number(optarg, 100, 60000);
+                o->lease_ttl_ms = (int) qf_option_number(optarg, 100, 60000);
                 break;
             case 't':
-                o->think_us = option_number(optarg, 0, 1000000);
+                o->think_us = (int) qf_option_number(optarg, 0, 1000000);
                 break;
             case 'r':
-                o->seed = (unsigned) option_number(optarg, 0, INT_MAX);
+                o->seed = (unsigned) qf_option_number(optarg, 0, INT_MAX);
                 break;
             case 'f':
                 option_fault(optarg);
@@ -193,17 +174,17 @@ tables_make(void)
     char sql[256];
 
     if (!qf_link_open(&link, qf_options.admin, "setup"))
-        die("cannot connect");
+        qf_die("cannot connect", NULL);
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
         if (!qf_link_command(&link, statements[i], 0, NULL))
-            die(statements[i]);
+            qf_die(statements[i], NULL);
     snprintf(sql,
              sizeof(sql),
              "INSERT INTO fault.counter SELECT CASE WHEN i %% 2 = 0 THEN 'order:stress:HOTUSDT:' ELSE 'hot/' END || i,"
              " 0, 0 FROM generate_series(0, %d) AS i",
              qf_options.keys - 1);
     if (!qf_link_command(&link, sql, 0, NULL))
-        die("cannot fill the counters");
+        qf_die("cannot fill the counters", NULL);
     qf_link_close(&link);
 }
 
@@ -316,10 +297,10 @@ main(int argc, char **argv)
     for (int i = 0; i < qf_options.clients; i++)
         client_prepare(&clients[i], i);
     if (pthread_create(&disturber_thread, NULL, qf_disturber_main, &disturber) != 0)
-        die("cannot start a thread");
+        qf_die("cannot start a thread", NULL);
     for (int i = 0; i < qf_options.clients; i++)
         if (pthread_create(&threads[i], NULL, qf_client_main, &clients[i]) != 0)
-            die("cannot start a thread");
+            qf_die("cannot start a thread", NULL);
     sleep((unsigned) qf_options.seconds);
     atomic_store(&qf_stop, true);
     for (int i = 0; i < qf_options.clients; i++)

@@ -9,6 +9,7 @@
 #include "orderstress.h"
 
 #include "killer.h"
+#include "program.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -69,28 +70,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* die prints why and ends the program; 2 tells a run that did not take place from one with violations. */
-static void
-die(const char *why, const Link *link)
-{
-    fprintf(stderr, "orderstress: %s\n", why);
-    if (link != NULL && link->conn != NULL)
-        fputs(PQerrorMessage(link->conn), stderr);
-    exit(2);
-}
-
-/* option_number reads a number within limits. */
-static long
-option_number(const char *text, long min, long max)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-
-    if (*end != '\0' || end == text || number < min || number > max)
-        die("a number is out of range", NULL);
-    return number;
-}
-
 /* options_read fills qf_order_options. */
 static void
 options_read(int argc, char **argv)
@@ -106,22 +85,22 @@ options_read(int argc, char **argv)
                 o->conninfo = optarg;
                 break;
             case 'n':
-                o->clients = (int) option_number(optarg, 1, ORDER_CLIENTS_MAX);
+                o->clients = (int) qf_option_number(optarg, 1, ORDER_CLIENTS_MAX);
                 break;
             case 'o':
-                o->orders = option_number(optarg, 1, 100000000);
+                o->orders = qf_option_number(optarg, 1, 100000000);
                 break;
             case 'x':
-                o->kill_every_ms = (int) option_number(optarg, 0, 60000);
+                o->kill_every_ms = (int) qf_option_number(optarg, 0, 60000);
                 break;
             case 'k':
-                o->crashes = (int) option_number(optarg, 0, 100);
+                o->crashes = (int) qf_option_number(optarg, 0, 100);
                 break;
             case 'u':
-                o->cut_one_in = (int) option_number(optarg, 0, INT_MAX);
+                o->cut_one_in = (int) qf_option_number(optarg, 0, INT_MAX);
                 break;
             case 'r':
-                o->seed = (unsigned) option_number(optarg, 0, UINT_MAX);
+                o->seed = (unsigned) qf_option_number(optarg, 0, UINT_MAX);
                 break;
             case 't':
                 o->selftest = true;
@@ -171,9 +150,9 @@ markets_make(Link *admin)
     qf_link_command(admin, "SET quantmesh.allow_drop = on", 0, NULL);
     for (size_t i = 0; i < sizeof(setup) / sizeof(setup[0]); i++)
         if (!qf_link_command(admin, setup[i], 0, NULL))
-            die(setup[i], admin);
+            qf_die(setup[i], admin);
     if (!qf_journal_start(admin, qf_book_tables))
-        die("cannot start the journal", admin);
+        qf_die("cannot start the journal", admin);
 }
 
 /* clients_run runs the clients and the killer until enough orders have been placed. */
@@ -190,10 +169,10 @@ clients_run(Killer *killer)
         client->number = i;
         qf_caller_init(&client->caller, qf_order_options.conninfo, "order", i, qf_order_options.seed);
         if (pthread_create(&threads[i], NULL, qf_order_client_main, client) != 0)
-            die("cannot start a thread", NULL);
+            qf_die("cannot start a thread", NULL);
     }
     if (pthread_create(&killer_thread, NULL, qf_killer_main, killer) != 0)
-        die("cannot start a thread", NULL);
+        qf_die("cannot start a thread", NULL);
     for (long placed = 0; placed < qf_order_options.orders; placed = atomic_load(&qf_order_placed))
     {
         atomic_store(&killer->progress, (int) (placed * PROGRESS_END / qf_order_options.orders));
@@ -289,7 +268,7 @@ main(int argc, char **argv)
 
     options_read(argc, argv);
     if (!qf_link_open(&admin, qf_order_options.conninfo, "orderstress"))
-        die("cannot connect", NULL);
+        qf_die("cannot connect", NULL);
     markets_make(&admin);
     qf_link_close(&admin);
     killer.conninfo = qf_order_options.conninfo;
@@ -300,9 +279,9 @@ main(int argc, char **argv)
     good = summary_print(&killer);
     fflush(stdout);
     if (!qf_link_open(&admin, qf_order_options.conninfo, "orderstress"))
-        die("cannot connect", NULL);
+        qf_die("cannot connect", NULL);
     if (!qf_book_read(&book, &admin) || !qf_order_check(&admin, &report) || !qf_order_probe(&admin, &report))
-        die("the checks could not be made", &admin);
+        qf_die("the checks could not be made", &admin);
     good = verdict_print(&report, &book) && good;
     if (good && qf_order_options.selftest)
         good = qf_order_selftest(&admin, &book) == 0;

@@ -7,6 +7,7 @@
  * Exit status: 0 when all cases held, 1 when one did not, 2 when it could not run.
  */
 #include "reportperm.h"
+#include "program.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -93,28 +94,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* die prints why and ends the program; 2 tells a run that did not take place from one that failed. */
-static void
-die(const char *why, const Link *link)
-{
-    fprintf(stderr, "reportperm: %s\n", why);
-    if (link != NULL && link->conn != NULL)
-        fputs(PQerrorMessage(link->conn), stderr);
-    exit(2);
-}
-
-/* option_number reads a number within limits. */
-static long
-option_number(const char *text, long min, long max)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-
-    if (*end != '\0' || end == text || number < min || number > max)
-        die("a number is out of range", NULL);
-    return number;
-}
-
 /* options_read reads what was asked for. */
 static void
 options_read(int argc, char **argv)
@@ -130,16 +109,16 @@ options_read(int argc, char **argv)
                 conninfo = optarg;
                 break;
             case 'n':
-                cases = option_number(optarg, 1, INT_MAX);
+                cases = qf_option_number(optarg, 1, INT_MAX);
                 break;
             case 'p':
-                players_count = (int) option_number(optarg, 1, PLAYERS_MAX);
+                players_count = (int) qf_option_number(optarg, 1, PLAYERS_MAX);
                 break;
             case 'r':
-                seed = (unsigned) option_number(optarg, 0, UINT_MAX);
+                seed = (unsigned) qf_option_number(optarg, 0, UINT_MAX);
                 break;
             case 'o':
-                only = option_number(optarg, 0, INT_MAX);
+                only = qf_option_number(optarg, 0, INT_MAX);
                 break;
             case 't':
                 selftest = true;
@@ -255,7 +234,7 @@ player_main(void *argument)
         if (!selftest)
             failure_show(player, &c);
         if (qf_link_broken(&player->links[0]))
-            die("the connection is lost", &player->links[0]);
+            qf_die("the connection is lost", &player->links[0]);
     }
 }
 
@@ -267,7 +246,7 @@ players_run(Player *players)
 
     for (int i = 0; i < players_count; i++)
         if (pthread_create(&threads[i], NULL, player_main, &players[i]) != 0)
-            die("cannot start a thread", NULL);
+            qf_die("cannot start a thread", NULL);
     for (int i = 0; i < players_count; i++)
         pthread_join(threads[i], NULL);
 }
@@ -329,11 +308,11 @@ extension_make(void)
     Link link = {0};
 
     if (!qf_link_open(&link, conninfo, "reportperm"))
-        die("cannot connect", NULL);
+        qf_die("cannot connect", NULL);
     qf_link_command(&link, "SET quantmesh.allow_drop = on", 0, NULL);
     if (!qf_link_command(&link, "DROP EXTENSION IF EXISTS quantmesh CASCADE", 0, NULL) ||
         !qf_link_command(&link, "CREATE EXTENSION quantmesh", 0, NULL))
-        die("cannot create the extension", &link);
+        qf_die("cannot create the extension", &link);
     qf_link_close(&link);
 }
 
@@ -352,7 +331,7 @@ main(int argc, char **argv)
     {
         players[i].number = i;
         if (!qf_player_connect(&players[i], conninfo) || !qf_player_setup(&players[i]))
-            die("cannot set up", &players[i].links[0]);
+            qf_die("cannot set up", &players[i].links[0]);
     }
     printf("  seed %u\n", seed);
     fflush(stdout);
