@@ -145,7 +145,8 @@ refuse_lost_client(void)
         ereport(ERROR,
                 (errcode(ERRCODE_CONNECTION_FAILURE),
                  errmsg("client has hung up"),
-                 errdetail("A request is not placed for a client that may have repeated it.")));
+                 errdetail("A request is not placed for a client that may have repeated it."),
+                 errhint("Repeat the request on a new connection.")));
 }
 
 /* replay answers with the placement that the request id has had before; false when it is new. */
