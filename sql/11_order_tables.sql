@@ -38,13 +38,27 @@ CREATE TABLE quantmesh.market (
     state_set_at        timestamptz,
     trusted_tag         text COLLATE "C" NOT NULL CHECK (trusted_tag ~ '^[0-9a-z]{4}$'),
     created_at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    policy              text COLLATE "C" NOT NULL DEFAULT 'repair' CHECK (policy IN ('report', 'repair', 'enforce')),
+    reconcile_every     interval NOT NULL DEFAULT '60 s' CHECK (reconcile_every >= '0'),
+    grace               interval NOT NULL DEFAULT '5 s' CHECK (grace >= '0'),
+    blind_after         interval CHECK (blind_after > '0'),
     PRIMARY KEY (account, symbol)
 );
 
 CREATE TABLE quantmesh.instance (
     instance            text COLLATE "C" PRIMARY KEY CHECK (pg_catalog.octet_length(instance) BETWEEN 1 AND 128),
     epoch               bigint NOT NULL CHECK (epoch > 0),
-    registered_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+    registered_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    state               text COLLATE "C" NOT NULL DEFAULT 'alive' CHECK (state IN ('alive', 'left', 'dead')),
+    life                text COLLATE "C" NOT NULL DEFAULT '' CHECK (pg_catalog.octet_length(life) <= 128),
+    lease_fence         bigint,
+    ttl                 interval NOT NULL DEFAULT '5 s' CHECK (ttl > '0'),
+    standby             boolean NOT NULL DEFAULT false,
+    weight              integer NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 1000),
+    registered_by       name NOT NULL DEFAULT SESSION_USER,
+    detail              jsonb,
+    ended_at            timestamptz,
+    CHECK ((state = 'alive') = (ended_at IS NULL))
 );
 
 -- Lists of words are array constants here: every INSERT and UPDATE reads the CHECKs anew, and these are read faster than IN.

@@ -37,11 +37,24 @@ COMMENT ON COLUMN quantmesh.market.state_set_at IS 'When it was set.';
 COMMENT ON COLUMN quantmesh.market.trusted_tag IS
     'Origin tag under which the market''s orders are known to be complete. Where it is not the current one, after a promotion, restore or copy, placing is denied as RECONCILE_PENDING.';
 COMMENT ON COLUMN quantmesh.market.created_at IS 'When the market became known.';
+COMMENT ON COLUMN quantmesh.market.policy IS 'What reconciliation may do: report, repair or enforce.';
+COMMENT ON COLUMN quantmesh.market.reconcile_every IS 'How often a snapshot is asked for; 0: only when somebody asks.';
+COMMENT ON COLUMN quantmesh.market.grace IS 'How long ago an order must have changed last to be compared.';
+COMMENT ON COLUMN quantmesh.market.blind_after IS 'How long the market may go without a clean pass before it is reducing; NULL: for ever.';
 
-COMMENT ON TABLE quantmesh.instance IS 'Registered instances with their current epochs: calls with an older one are denied.';
+COMMENT ON TABLE quantmesh.instance IS 'Registered instances with their current epochs: calls with an older one are denied. Written by register_instance, heartbeat and the coordinator.';
 COMMENT ON COLUMN quantmesh.instance.instance IS 'Name of the instance.';
-COMMENT ON COLUMN quantmesh.instance.epoch IS 'Number of its current life; a new life has a larger one.';
+COMMENT ON COLUMN quantmesh.instance.epoch IS 'Number of its current life; a new life has a larger one, and so has its end.';
 COMMENT ON COLUMN quantmesh.instance.registered_at IS 'When that life was registered.';
+COMMENT ON COLUMN quantmesh.instance.state IS 'alive; left: it said goodbye; dead: its lease ended.';
+COMMENT ON COLUMN quantmesh.instance.life IS 'The process''s own id of its life: registering again under it is a repetition.';
+COMMENT ON COLUMN quantmesh.instance.lease_fence IS 'Fence of its lease on instance:<name>; another one than the epoch after a crash of the server.';
+COMMENT ON COLUMN quantmesh.instance.ttl IS 'How long it lives without a heartbeat.';
+COMMENT ON COLUMN quantmesh.instance.standby IS 'Whether it gets markets only when no other live instance can have them.';
+COMMENT ON COLUMN quantmesh.instance.weight IS 'Its share of markets against other instances.';
+COMMENT ON COLUMN quantmesh.instance.registered_by IS 'The session user that registered it: only that one may speak for it.';
+COMMENT ON COLUMN quantmesh.instance.detail IS 'What it says of itself: host, pid, version.';
+COMMENT ON COLUMN quantmesh.instance.ended_at IS 'When it left or was declared dead; NULL while alive.';
 
 COMMENT ON TABLE quantmesh.orders IS
     'Every order that was placed, one row each, committed before anything is sent. Written by the order functions; what became of it before is in order_event.';

@@ -108,6 +108,12 @@ BEGIN ATOMIC
         ('operator', 'SELECT ON quantmesh.balance_baseline'),
         ('operator', 'SELECT ON quantmesh.discrepancy'),
         ('operator', 'SELECT ON quantmesh.operator_action'),
+        ('operator', 'SELECT ON quantmesh.instance_market'),
+        ('operator', 'SELECT ON quantmesh.fixed_assignment'),
+        ('operator', 'SELECT ON quantmesh.assignment'),
+        ('operator', 'SELECT ON quantmesh.task'),
+        ('operator', 'SELECT ON quantmesh.snapshot'),
+        ('operator', 'SELECT ON quantmesh.reconcile_run'),
         ('operator', 'SELECT ON quantmesh.force_unlock_log'),
         ('operator', 'SELECT ON quantmesh.role_right'),
         ('operator', 'SELECT ON quantmesh.fence_floor')
