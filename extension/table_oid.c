@@ -13,6 +13,7 @@ static const char *const names[QM_TABLES] = {
     [QM_TABLE_MARKET] = "market",
     [QM_TABLE_INSTANCE] = "instance",
     [QM_TABLE_ORDERS] = "orders",
+    [QM_TABLE_ASSIGNMENT] = "assignment",
     [QM_INDEX_ACCOUNT] = "account_pkey",
     [QM_INDEX_MARKET] = "market_pkey",
     [QM_INDEX_INSTANCE] = "instance_pkey",
@@ -20,6 +21,7 @@ static const char *const names[QM_TABLES] = {
     [QM_INDEX_ORDERS_REQUEST] = "orders_request",
     [QM_INDEX_ORDERS_LIVE_SLOT] = "orders_live_slot",
     [QM_INDEX_ORDERS_LIVE_PRICE] = "orders_live_price",
+    [QM_INDEX_ASSIGNMENT_CURRENT] = "assignment_current",
 };
 
 static Oid known[QM_TABLES];
