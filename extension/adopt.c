@@ -73,9 +73,8 @@ read_adoption(const QmAdoption *adoption, QmOrder *order)
     order->slot = adoption->ours ? slot_for(adoption) : NULL;
     order->strategy = adoption->ours ? "" : "external";
     order->owner = adoption->ours ? "adopted" : "external";
-    order->client_order_id = unconstify(
-        char *,
-        adoption->client_order_id != NULL ? adoption->client_order_id : adoption->exchange_order_id);
+    order->client_order_id =
+        unconstify(char *, adoption->client_order_id != NULL ? adoption->client_order_id : adoption->exchange_order_id);
     order->state = adoption->filled_quantity != NULL && qm_decimal_sign(adoption->filled_quantity) > 0
                        ? QM_ORDER_PARTIALLY_FILLED
                        : QM_ORDER_OPEN;
@@ -157,9 +156,10 @@ insert(const QmAdoption *adoption, QmOrder *order)
 void
 qm_order_amend(QmOrder *order, Numeric price, Numeric quantity)
 {
-    static QmQuery query = {"UPDATE quantmesh.orders SET price = $3, quantity = $4 WHERE account = $1 AND order_id = $2",
-                            4,
-                            {TEXTOID, INT8OID, NUMERICOID, NUMERICOID}};
+    static QmQuery query =
+        {"UPDATE quantmesh.orders SET price = $3, quantity = $4 WHERE account = $1 AND order_id = $2",
+         4,
+         {TEXTOID, INT8OID, NUMERICOID, NUMERICOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
                       Int64GetDatum(order->order_id),
                       PointerGetDatum(price),

@@ -118,12 +118,12 @@ qm_pass_query(const QmPass *pass, QmQuery *query, const Datum *values)
 }
 
 /* Columns that read_local reads, of quantmesh.orders as o. */
-#define LOCAL_COLUMNS                                                                                                  \
-    "o.order_id, o.client_order_id, o.exchange_order_id, o.slot, o.state, o.origin, o.side, o.holds_slot, "            \
-    "o.cancel_state, o.price, o.quantity, o.filled_quantity + o.busted_quantity, o.reported_quantity, o.updated_at, "  \
-    "o.send_before, o.cancel_requested_at, o.xmin, "                                                                   \
-    "CASE WHEN o.epoch IS NOT NULL AND o.state IN ('intent', 'submitted') THEN NOT EXISTS ("                           \
-    "SELECT FROM quantmesh.instance AS i WHERE i.instance = o.instance AND i.epoch = o.epoch AND i.state = 'alive') "  \
+#define LOCAL_COLUMNS                                                                                                 \
+    "o.order_id, o.client_order_id, o.exchange_order_id, o.slot, o.state, o.origin, o.side, o.holds_slot, "           \
+    "o.cancel_state, o.price, o.quantity, o.filled_quantity + o.busted_quantity, o.reported_quantity, o.updated_at, " \
+    "o.send_before, o.cancel_requested_at, o.xmin, "                                                                  \
+    "CASE WHEN o.epoch IS NOT NULL AND o.state IN ('intent', 'submitted') THEN NOT EXISTS ("                          \
+    "SELECT FROM quantmesh.instance AS i WHERE i.instance = o.instance AND i.epoch = o.epoch AND i.state = 'alive') " \
     "ELSE false END"
 
 /* qm_pass_load fills the comparison but for its balances. */
@@ -146,6 +146,7 @@ qm_pass_load(QmPass *pass)
     pass->comparison.locals = loading.locals;
     pass->comparison.nlocals = (size_t) loading.nlocals;
     pass->updated_at = loading.updated_at;
+    pass->comparison.balances_seen = pass->snapshot.nbalances > 0;
     pass->comparison.now_us = GetCurrentTimestamp();
 }
 
@@ -474,6 +475,7 @@ make_trades(Loading *loading)
         trades[i].trade_id = trade->trade_id;
         trades[i].exchange_order_id = trade->exchange_order_id;
         trades[i].client_order_id = client_id_for(loading, trade->client_order_id, trade->exchange_order_id);
+        trades[i].ours = is_ours(loading, trades[i].client_order_id);
         trades[i].buy = trade->buy;
         trades[i].quantity = qm_units(trade->quantity);
         trades[i].price = qm_units(trade->price);
@@ -511,6 +513,7 @@ is_ours(Loading *loading, const char *client_order_id)
     {
         strlcpy(loading->own_tag, tag, sizeof(loading->own_tag));
         loading->tag_is_own = qm_tag_is_own(tag);
+        MemoryContextSwitchTo(loading->pass->memory);
     }
     return loading->tag_is_own;
 }
@@ -519,12 +522,13 @@ is_ours(Loading *loading, const char *client_order_id)
 static void
 judge_known_trades(Loading *loading, QmRemoteTrade *trades)
 {
-    static QmQuery query = {"SELECT t.number, f.side = t.side AND f.quantity = t.quantity AND f.price = t.price "
-                            "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
-                            "JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
-                            "AND f.kind = 'trade'",
-                            6,
-                            {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
+    static QmQuery query =
+        {"SELECT t.number, f.side = t.side AND f.quantity = t.quantity AND f.price = t.price "
+         "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
+         "JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
+         "AND f.kind = 'trade'",
+         6,
+         {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
     const QmSnapshot *snapshot = &loading->pass->snapshot;
     int count = snapshot->ntrades;
     Datum *columns[4];
@@ -543,8 +547,8 @@ judge_known_trades(Loading *loading, QmRemoteTrade *trades)
         columns[3][i] = NumericGetDatum(snapshot->trades[i].price);
     }
     for (int i = 0; i < lengthof(columns); i++)
-        values[2 + i] = PointerGetDatum(
-            construct_array(columns[i], count, i < 2 ? TEXTOID : NUMERICOID, -1, false, TYPALIGN_INT));
+        values[2 + i] =
+            PointerGetDatum(construct_array(columns[i], count, i < 2 ? TEXTOID : NUMERICOID, -1, false, TYPALIGN_INT));
     found = qm_pass_query(loading->pass, &query, values);
     for (uint64 row = 0; row < found; row++)
         trades[qm_row_int64(row, 0) - 1].known = qm_row_bool(row, 1) ? QM_TRADE_SAME : QM_TRADE_DIFFERENT;

@@ -202,8 +202,7 @@ record_finding(const QmPass *pass, int at)
     values[0] = CStringGetTextDatum(pass->account);
     values[1] = CStringGetTextDatum(qm_finding_name(finding->code));
     values[2] = CStringGetTextDatum(subject);
-    values[3] = CStringGetTextDatum(
-        psprintf("%s by run " INT64_FORMAT, qm_repair_name(finding->repair), pass->run_id));
+    values[3] = CStringGetTextDatum(psprintf("%s by run " INT64_FORMAT, qm_repair_name(finding->repair), pass->run_id));
     (void) qm_query_run(&resolve, values, NULL);
 }
 
@@ -260,8 +259,7 @@ resolve_balances(const QmPass *pass)
     for (size_t i = 0; i < comparison->nbalances; i++)
         assets[i] = CStringGetTextDatum(comparison->balances[i].asset);
     values[0] = CStringGetTextDatum(pass->account);
-    values[1] = PointerGetDatum(
-        construct_array(assets, (int) comparison->nbalances, TEXTOID, -1, false, TYPALIGN_INT));
+    values[1] = PointerGetDatum(construct_array(assets, (int) comparison->nbalances, TEXTOID, -1, false, TYPALIGN_INT));
     values[2] = CStringGetTextDatum(psprintf("not found by run " INT64_FORMAT, pass->run_id));
     values[3] = TimestampTzGetDatum(pass->started_at);
     return (int64) qm_query_run(&query, values, NULL);
@@ -274,14 +272,15 @@ resolve_balances(const QmPass *pass)
 static void
 reduce_where_positions_differ(const QmPass *pass)
 {
-    static QmQuery query = {"SELECT quantmesh.reduce_market(m.account, m.symbol, "
-                            "'POSITION_MISMATCH: ' || d.subject || ' was found different ' || d.seen_count || ' times') "
-                            "FROM quantmesh.discrepancy AS d JOIN quantmesh.market AS m "
-                            "ON m.account = d.account AND m.base_asset = d.subject "
-                            "WHERE d.account = $1 AND d.code = 'POSITION_MISMATCH' AND d.resolved_at IS NULL "
-                            "AND d.seen_count >= $2 AND m.trading_state = 'active'",
-                            2,
-                            {TEXTOID, INT4OID}};
+    static QmQuery query =
+        {"SELECT quantmesh.reduce_market(m.account, m.symbol, "
+         "'POSITION_MISMATCH: ' || d.subject || ' was found different ' || d.seen_count || ' times') "
+         "FROM quantmesh.discrepancy AS d JOIN quantmesh.market AS m "
+         "ON m.account = d.account AND m.base_asset = d.subject "
+         "WHERE d.account = $1 AND d.code = 'POSITION_MISMATCH' AND d.resolved_at IS NULL "
+         "AND d.seen_count >= $2 AND m.trading_state = 'active'",
+         2,
+         {TEXTOID, INT4OID}};
     Datum values[] = {CStringGetTextDatum(pass->account), Int32GetDatum(POSITION_ALERT_AFTER)};
 
     if (pass->policy != QM_POLICY_REPORT && pass->comparison.nbalances > 0)
@@ -361,6 +360,29 @@ insert_run(const QmPass *pass, int64 resolved)
     nulls[17] = nulls[18] = !judged;
     nulls[19] = pass->discarded == NULL;
     (void) qm_query_run(&query, values, nulls);
+}
+
+/* qm_pass_record_end writes a run that came to nothing, and takes its snapshots out of the way. */
+void
+qm_pass_record_end(const QmPass *pass, const char *status, const char *message)
+{
+    static QmQuery query =
+        {"WITH given_up AS (UPDATE quantmesh.snapshot SET state = 'discarded' "
+         "WHERE account = $1 AND symbol = $2 AND state = 'new' RETURNING snapshot_id) "
+         "INSERT INTO quantmesh.reconcile_run (account, run_id, symbol, snapshot_id, status, policy, started_at, "
+         "finished_at, orders, remote_orders, trades, matched, deferred, findings, repaired, asked, resolved, counts, "
+         "message) SELECT m.account, $3, m.symbol, (SELECT max(g.snapshot_id) FROM given_up AS g), $4, m.policy, "
+         "pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', $5 "
+         "FROM quantmesh.market AS m WHERE m.account = $1 AND m.symbol = $2",
+         5,
+         {TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID}};
+    Datum values[] = {CStringGetTextDatum(pass->account),
+                      CStringGetTextDatum(pass->symbol),
+                      Int64GetDatum(qm_fence_draw()),
+                      CStringGetTextDatum(status),
+                      CStringGetTextDatum(message)};
+
+    (void) qm_query_run(&query, values, NULL);
 }
 
 /* status_of sums the pass up in a word. */

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+static QmFate repair(const QmPass *pass, const QmFinding *finding);
 static QmFate apply_remote(const QmPass *pass, const QmFinding *finding);
 static QmFate book_trade(const QmPass *pass, const QmFinding *finding);
 static QmFate adopt(const QmPass *pass, const QmFinding *finding);
@@ -23,13 +24,26 @@ static QmFate amend(const QmPass *pass, const QmFinding *finding);
 static QmFate move(const QmPass *pass, const QmFinding *finding, QmOrderEvent event);
 static QmFate hand_over(const QmPass *pass, const QmFinding *finding);
 static QmFate cancel(const QmPass *pass, const QmFinding *finding);
-static QmFate ask(const QmPass *pass, const QmFinding *finding, const char *kind);
+static QmFate cancel_locked(const QmPass *pass, const QmFinding *finding, QmOrder *before);
+static void cancel_too(const QmPass *pass, const QmFinding *finding);
+static QmFate ask(const QmPass *pass, const QmFinding *finding, const char *kind, int64 order_id);
 static QmOrder *lock_as_judged(const QmPass *pass, const QmFinding *finding);
 static Jsonb *reason_of(const QmPass *pass, const QmFinding *finding);
 
 /* qm_pass_repair does what the finding asks for, and says what became of it. The policy allows it. */
 QmFate
 qm_pass_repair(const QmPass *pass, const QmFinding *finding)
+{
+    QmFate fate = repair(pass, finding);
+
+    if (fate == QM_FATE_REPAIRED && finding->also == QM_REPAIR_CANCEL && pass->policy >= QM_POLICY_ENFORCE)
+        cancel_too(pass, finding);
+    return fate;
+}
+
+/* repair does the first part of it. */
+static QmFate
+repair(const QmPass *pass, const QmFinding *finding)
 {
     switch (finding->repair)
     {
@@ -44,7 +58,7 @@ qm_pass_repair(const QmPass *pass, const QmFinding *finding)
         case QM_REPAIR_AMEND:
             return amend(pass, finding);
         case QM_REPAIR_QUERY:
-            return ask(pass, finding, "query_order");
+            return ask(pass, finding, "query_order", qm_finding_order(pass, finding));
         case QM_REPAIR_PROVE_ABSENT:
             return move(pass, finding, QM_EVENT_PROVED_ABSENT);
         case QM_REPAIR_GIVE_UP:
@@ -182,33 +196,62 @@ hand_over(const QmPass *pass, const QmFinding *finding)
     order->epoch = 0;
     news.detail = reason_of(pass, finding);
     qm_order_write(before, order, &news);
-    (void) ask(pass, finding, "submit_order");
+    (void) ask(pass, finding, "submit_order", 0);
     return QM_FATE_REPAIRED;
 }
 
-/* cancel asks to cancel the order at the exchange, as cancel_order does, and gives the sending to the market's owner. */
+/*
+ * cancel gives the canceling of the finding's order to the market's owner. An
+ * order that has ended here and is open at the exchange is not changed: there is
+ * no state left for it to go to.
+ */
 static QmFate
 cancel(const QmPass *pass, const QmFinding *finding)
 {
-    QmOrder *before = lock_as_judged(pass, finding);
-    QmOrderNews news = {.source = "reconcile"};
-    QmOrder *order;
-    QmCancelOutcome outcome;
+    QmOrder *before;
 
-    if (before == NULL)
-        return QM_FATE_OVERTAKEN;
-    order = qm_order_copy(before);
-    outcome = qm_cancel_ask(order, &news.event);
-    if (outcome != QM_CANCEL_IS_REQUESTED)
+    if (finding->local < 0 || !qm_order_is_live(pass->comparison.locals[finding->local].state))
+        return ask(pass, finding, "cancel_order", 0);
+    before = lock_as_judged(pass, finding);
+    return before == NULL ? QM_FATE_OVERTAKEN : cancel_locked(pass, finding, before);
+}
+
+/* cancel_locked asks to cancel a live order as cancel_order does; somebody else's cancel that is under way is left alone. */
+static QmFate
+cancel_locked(const QmPass *pass, const QmFinding *finding, QmOrder *before)
+{
+    QmOrderNews news = {.source = "reconcile"};
+    QmOrder *order = qm_order_copy(before);
+
+    if (qm_cancel_ask(order, &news.event) != QM_CANCEL_IS_REQUESTED)
         return QM_FATE_OVERTAKEN;
     news.detail = reason_of(pass, finding);
     qm_order_write(before, order, &news);
-    return ask(pass, finding, "cancel_order");
+    return ask(pass, finding, "cancel_order", order->order_id);
 }
 
-/* ask makes a task of the finding, unless there is one that nobody has answered yet. */
+/* cancel_too cancels the order that the finding's repair has just brought to life, as those want it who enforce. */
+static void
+cancel_too(const QmPass *pass, const QmFinding *finding)
+{
+    int attempt;
+    int64 order_id = qm_order_find_exchange(pass->account,
+                                            pass->symbol,
+                                            pass->comparison.remotes[finding->remote].exchange_order_id,
+                                            &attempt);
+    QmOrder *order = order_id == 0 ? NULL : qm_order_lock(pass->account, order_id);
+
+    if (order != NULL)
+        (void) cancel_locked(pass, finding, order);
+}
+
+/*
+ * ask makes a task of the finding, unless there is one that nobody has answered
+ * yet. order_id: 0 where it is of none of ours. What is to be canceled is named as
+ * the exchange names it, all else as we do.
+ */
 static QmFate
-ask(const QmPass *pass, const QmFinding *finding, const char *kind)
+ask(const QmPass *pass, const QmFinding *finding, const char *kind, int64 order_id)
 {
     static QmQuery query = {"INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, "
                             "client_order_id, exchange_order_id, detail) "
@@ -217,13 +260,18 @@ ask(const QmPass *pass, const QmFinding *finding, const char *kind)
                             9,
                             {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID}};
     const QmComparison *comparison = &pass->comparison;
-    int64 order_id = qm_finding_order(pass, finding);
+    bool intents = strcmp(kind, "submit_order") == 0; /* one task for all of a market */
     const char *client_order_id = NULL;
     const char *exchange_order_id = NULL;
     Datum values[9];
     bool nulls[9] = {0};
 
-    if (finding->local >= 0)
+    if (finding->remote >= 0)
+    {
+        client_order_id = comparison->remotes[finding->remote].client_order_id;
+        exchange_order_id = comparison->remotes[finding->remote].exchange_order_id;
+    }
+    else if (finding->local >= 0 && !intents)
     {
         client_order_id = comparison->locals[finding->local].client_order_id;
         exchange_order_id = comparison->locals[finding->local].exchange_order_id;
@@ -237,9 +285,11 @@ ask(const QmPass *pass, const QmFinding *finding, const char *kind)
     values[1] = Int64GetDatum(qm_fence_draw());
     values[2] = CStringGetTextDatum(kind);
     values[3] = CStringGetTextDatum(pass->symbol);
-    values[4] = CStringGetTextDatum(strcmp(kind, "submit_order") == 0 ? "" : qm_finding_subject(pass, finding));
+    values[4] = CStringGetTextDatum(intents         ? ""
+                                    : order_id != 0 ? psprintf(INT64_FORMAT, order_id)
+                                                    : qm_finding_subject(pass, finding));
     values[5] = Int64GetDatum(order_id);
-    nulls[5] = order_id == 0 || strcmp(kind, "submit_order") == 0;
+    nulls[5] = order_id == 0;
     values[6] = client_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(client_order_id);
     nulls[6] = client_order_id == NULL;
     values[7] = exchange_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(exchange_order_id);

@@ -1,6 +1,6 @@
 /*
- * SQL function: submit_snapshot. What it promises is in its COMMENT
- * (sql/71_reconcile.sql). The snapshot is read once, to refuse what is not as it
+ * SQL functions: request_snapshot and submit_snapshot. What they promise is in
+ * their COMMENTs (sql/71_reconcile.sql). The snapshot is read once, to refuse what is not as it
  * must be, and stored as it came.
  */
 #include "snapshot.h"
@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(qm_submit_snapshot);
+PG_FUNCTION_INFO_V1(qm_request_snapshot);
 
 #define SNAPSHOT_BYTES_MAX (192 * 1024 * 1024) /* each of the three arrays */
 
@@ -54,6 +55,58 @@ static void check_contents(const Submission *submission);
 static int64 store(const Submission *submission);
 static int64 stored_before(const Submission *submission, const char *state);
 static void refuse_missing_task(const Submission *submission) qm_noreturn;
+
+/*
+ * qm_request_snapshot is quantmesh.request_snapshot. The watermark is taken with
+ * the task: what is fetched afterwards shows what was committed by then.
+ */
+Datum
+qm_request_snapshot(PG_FUNCTION_ARGS)
+{
+    static const char function[] = "quantmesh.request_snapshot()";
+    static QmQuery expire = {"UPDATE quantmesh.task SET state = 'expired', finished_at = pg_catalog.clock_timestamp() "
+                             "WHERE account = $1 AND symbol = $2 AND kind = 'snapshot' AND finished_at IS NULL "
+                             "AND state = 'taken' AND owned_until < pg_catalog.clock_timestamp()",
+                             2,
+                             {TEXTOID, TEXTOID}};
+    static QmQuery take =
+        {"INSERT INTO quantmesh.task AS t (account, task_id, kind, symbol, state, taken_at, owned_until, attempts, "
+         "watermark, tag) SELECT m.account, $3, 'snapshot', m.symbol, 'taken', pg_catalog.clock_timestamp(), "
+         "pg_catalog.clock_timestamp() + interval '30 s', 1, pg_catalog.pg_current_snapshot(), "
+         "quantmesh.current_tag() FROM quantmesh.market AS m WHERE m.account = $1 AND m.symbol = $2 "
+         "ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO UPDATE SET state = 'taken', "
+         "taken_at = excluded.taken_at, owned_until = excluded.owned_until, attempts = t.attempts + 1, "
+         "watermark = excluded.watermark, tag = excluded.tag WHERE t.state = 'open' RETURNING task_id",
+         3,
+         {TEXTOID, TEXTOID, INT8OID}};
+    static QmQuery known = {"SELECT FROM quantmesh.market WHERE account = $1 AND symbol = $2", 2, {TEXTOID, TEXTOID}};
+    QmQueryScope scope;
+    Datum values[3];
+    char *account;
+    char *symbol;
+    int64 task_id = 0;
+
+    qm_require_running(function);
+    account = qm_arg_account(fcinfo, 0);
+    symbol = qm_arg_symbol(fcinfo, 1);
+    qm_place_prepare(function, account);
+    values[0] = CStringGetTextDatum(account);
+    values[1] = CStringGetTextDatum(symbol);
+    qm_query_begin(&scope);
+    if (qm_query_read_latest(&known, values, NULL) == 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_NO_DATA_FOUND),
+                 errmsg("market \"%s\" of account \"%s\" is not known", symbol, account),
+                 errhint("Make it known with quantmesh.set_market().")));
+    (void) qm_query_run(&expire, values, NULL);
+    values[2] = Int64GetDatum(qm_fence_draw());
+    if (qm_query_run(&take, values, NULL) > 0)
+        task_id = qm_row_int64(0, 0);
+    qm_query_end(&scope);
+    if (task_id == 0)
+        PG_RETURN_NULL();
+    PG_RETURN_INT64(task_id);
+}
 
 /* qm_submit_snapshot is quantmesh.submit_snapshot. */
 Datum

@@ -20,7 +20,7 @@ typedef struct QmSnapshotOrder
     bool buy;
     const char *order_type; /* limit or market */
     const char *time_in_force;
-    Numeric price;       /* NULL: none */
+    Numeric price; /* NULL: none */
     Numeric quantity;
     Numeric filled_quantity; /* NULL: nothing */
 } QmSnapshotOrder;

@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "decimal.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
@@ -167,8 +168,7 @@ read_element(Place *place, JsonbContainer *element, char *target)
         bool given;
 
         place->field = field->name;
-        given =
-            getKeyJsonValueFromContainer(element, field->name, (int) strlen(field->name), &value) != NULL;
+        given = getKeyJsonValueFromContainer(element, field->name, (int) strlen(field->name), &value) != NULL;
         known += given;
         if (field->kind == FIELD_FLAG)
             *(int *) (target + field->offset) = -1;
@@ -302,10 +302,8 @@ read_time(const Place *place, const JsonbValue *value)
     text = pnstrdup(value->val.string.val, value->val.string.len);
     if (strspn(text, "0123456789-:T .+Z") != strlen(text) || strspn(text, "0123456789") != 4)
         refuse(place, "a string with an ISO 8601 date and time");
-    time = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
-                                                   CStringGetDatum(text),
-                                                   ObjectIdGetDatum(InvalidOid),
-                                                   Int32GetDatum(-1)));
+    time = DatumGetTimestampTz(
+        DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
     return time;
 }
 
@@ -334,8 +332,9 @@ refuse_unknown(Place *place, JsonbContainer *element)
         bool known = false;
 
         for (int i = 0; token == WJB_KEY && i < place->shape->nfields; i++)
-            known = known || (value.val.string.len == (int) strlen(place->shape->fields[i].name) &&
-                              memcmp(value.val.string.val, place->shape->fields[i].name, (size_t) value.val.string.len) == 0);
+            known = known ||
+                    (value.val.string.len == (int) strlen(place->shape->fields[i].name) &&
+                     memcmp(value.val.string.val, place->shape->fields[i].name, (size_t) value.val.string.len) == 0);
         if (token == WJB_KEY && !known)
             ereport(ERROR,
                     (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
