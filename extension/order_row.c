@@ -26,7 +26,6 @@ static QmOrderState state_of(const char *name);
 static QmCancelState cancel_state_of(const char *name);
 static void require_visible(const Datum *key);
 static void move(QmOrder *order, QmOrderState to);
-static void take_slot_back(QmOrder *order);
 static bool lock_level(const QmOrder *order);
 static int64 slot_holder(const QmOrder *order);
 static void change_exposure(const QmOrder *before, const QmOrder *after, Numeric position_change);
@@ -261,18 +260,18 @@ move(QmOrder *order, QmOrderState to)
     else if (!was_live)
     {
         order->ended_at = 0;
-        take_slot_back(order);
+        qm_order_take_slot(order);
     }
 }
 
 /*
- * take_slot_back gives a revived order its slot, unless another live order has
+ * qm_order_take_slot gives a revived or adopted order its slot, unless another live order has
  * it or somebody is busy at its level; then that is a discrepancy. With the
  * level's lock nobody can be about to take the slot, so the unique index cannot
  * refuse.
  */
-static void
-take_slot_back(QmOrder *order)
+void
+qm_order_take_slot(QmOrder *order)
 {
     bool locked;
     int64 holder;

@@ -11,5 +11,6 @@ extern PGDLLEXPORT void qm_launcher_main(Datum arg);
 extern PGDLLEXPORT void qm_floor_writer_main(Datum arg);
 
 extern int64 qm_ttl_enforce(void);
+extern void qm_reconcile_pass(void);
 
 #endif
