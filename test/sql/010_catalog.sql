@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(86);
+SELECT plan(97);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -116,7 +116,7 @@ SELECT is_empty(
     'SQL, plpgsql and SECURITY DEFINER functions pin search_path to pg_catalog, pg_temp');
 SELECT set_eq(
     $$ SELECT proname::text FROM member_function WHERE prosecdef $$,
-    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline', 'assign_market'],
+    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline', 'assign_market', 'set_reconcile', 'resolve_discrepancy'],
     'only functions of operators are SECURITY DEFINER');
 SELECT is_empty(
     $$ SELECT f.oid::regprocedure FROM member_function AS f, unnest(f.proargnames[1:f.pronargs]) AS a (name)
