@@ -185,7 +185,7 @@ COMMENT ON FUNCTION quantmesh.resolve_discrepancy(text, bigint, text) IS
 CREATE VIEW quantmesh.reconcile_runs WITH (security_barrier) AS
     SELECT r.account, r.run_id, r.symbol, r.snapshot_id, r.status, r.policy, r.started_at, r.finished_at,
            round(extract(epoch FROM r.finished_at - r.started_at) * 1000, 1) AS duration_ms, r.orders, r.remote_orders, r.trades,
-           r.matched, r.deferred, r.findings, r.repaired, r.asked, r.resolved, r.counts, r.local_position, r.exchange_position, r.message
+           r.matched, r.deferred, r.findings, r.repaired, r.asked, r.resolved, r.counts, r.local_position, r.exchange_position, r.realized_profit, r.open_buys, r.open_sells, r.pending_sell, r.message
     FROM quantmesh.reconcile_run AS r
     WHERE quantmesh.account_is_visible(r.account);
 COMMENT ON VIEW quantmesh.reconcile_runs IS 'Comparisons with the exchange, and what came of them.';
@@ -209,6 +209,10 @@ COMMENT ON COLUMN quantmesh.reconcile_runs.repaired IS 'Differences that were re
 COMMENT ON COLUMN quantmesh.reconcile_runs.asked IS 'Tasks that were made.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.resolved IS 'Earlier discrepancies that were not found any more.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.counts IS 'Findings by code.';
-COMMENT ON COLUMN quantmesh.reconcile_runs.local_position IS 'The account''s amount of the base asset by baseline and fills; NULL where it was not judged.';
-COMMENT ON COLUMN quantmesh.reconcile_runs.exchange_position IS 'The same, as the exchange says.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.local_position IS 'Position of the market afterwards, by its fills, all strategies together.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.exchange_position IS 'What the exchange''s balance of the base asset makes of it, baseline and other markets taken off; NULL where it was not judged: no baseline, no balances, or something was moving.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.realized_profit IS 'Realized profit of the market afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.open_buys IS 'Live buys afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.open_sells IS 'Live sells afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.pending_sell IS 'What live sells can still sell.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.message IS 'Why it was discarded, skipped or failed.';

@@ -172,7 +172,7 @@ fail(const QmPass *pass, MemoryContext memory)
     qm_key_from_text(&key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
     (void) qm_lock_release_session(&key);
     qm_query_begin(&scope);
-    qm_pass_record_end(pass, "failed", error->message);
+    qm_pass_record_end(pass, QM_RUN_FAILED, error->message);
     qm_query_end(&scope);
     commit(pass);
 }
@@ -185,7 +185,7 @@ skip(const QmPass *pass)
 
     begin(pass);
     qm_query_begin(&scope);
-    qm_pass_record_end(pass, "skipped", "the market was locked by another reconciliation");
+    qm_pass_record_end(pass, QM_RUN_SKIPPED, "the market was locked by another reconciliation");
     qm_query_end(&scope);
     commit(pass);
 }

@@ -278,7 +278,7 @@ BEGIN
     RETURN coalesce(found, 'clean');
 END $$;
 SELECT is(pg_temp.balances('10.99'), 'clean', 'balances that baseline and fills come to are no finding');
-SELECT is((SELECT local_position || ' ' || exchange_position FROM quantmesh.reconcile_runs WHERE account = 'bal'), '11.99 11.99', 'the run shows both');
+SELECT is((SELECT concat_ws(' ', local_position, exchange_position, realized_profit, open_buys) FROM quantmesh.reconcile_runs WHERE account = 'bal'), '0.99 0.99 0 0', 'the run shows the market''s part of them');
 SELECT is(pg_temp.balances('10.9'), 'POSITION_MISMATCH COIN 11.99 11.9', 'POSITION_MISMATCH: of the base asset');
 SELECT is(pg_temp.balances('10.99', usd => '899', fee => '4'), 'POSITION_MISMATCH FEE 4.5 4, POSITION_MISMATCH USD 900 899', 'of the quote asset, and of one that commissions are paid in');
 SELECT is((SELECT string_agg(subject, ', ' ORDER BY subject) FROM quantmesh.discrepancy WHERE account = 'bal' AND resolved_at IS NULL), 'FEE, USD', 'the first one is resolved meanwhile');
