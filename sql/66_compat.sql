@@ -86,8 +86,9 @@ CREATE VIEW quantmesh_compat.reconciliation_history WITH (security_barrier) AS
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE y.side = 'buy') AS buys, count(*) FILTER (WHERE y.side = 'sell') AS sells,
                trim_scale(coalesce(sum(greatest(y.quantity - y.filled_quantity - y.busted_quantity, 0)) FILTER (WHERE y.side = 'sell'), 0)) AS pending_sell
-        FROM quantmesh.orders AS y
-        WHERE y.account = p.account AND y.symbol = p.symbol AND y.exposed AND y.live) AS o
+        FROM quantmesh.live_order AS l
+        CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS y
+        WHERE l.account = p.account AND l.symbol = p.symbol AND y.live) AS o
     CROSS JOIN LATERAL (
         SELECT trim_scale(coalesce(sum(z.quantity) FILTER (WHERE z.side = 'buy'), 0)) AS bought,
                trim_scale(coalesce(sum(z.quantity) FILTER (WHERE z.side = 'sell'), 0)) AS sold
