@@ -8,7 +8,7 @@
 \setenv PGDATABASE :DBNAME
 \setenv CHILD 'psql -XAtq'
 
-SELECT plan(21);
+SELECT plan(27);
 
 SELECT quantmesh.set_market('tab', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(price numeric, request text) RETURNS text LANGUAGE sql AS $$
@@ -72,6 +72,20 @@ DROP TRIGGER before ON quantmesh.orders;
 CREATE TRIGGER after AFTER INSERT ON quantmesh.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
 SELECT throws_ok($$ SELECT pg_temp.place(500, 'r500') $$, '55000', NULL, 'and one after it');
 DROP TRIGGER after ON quantmesh.orders;
+CREATE TRIGGER after AFTER INSERT ON quantmesh.live_order FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
+SELECT throws_ok($$ SELECT pg_temp.place(500, 'r500') $$, '55000', NULL, 'and one on the table of live orders');
+DROP TRIGGER after ON quantmesh.live_order;
 SELECT is(pg_temp.place(500, 'r500'), 'placed', 'without them orders are placed');
+
+-- The same for the table of live orders: columns behind ours, and indexes that come and go.
+ALTER TABLE quantmesh.live_order ADD COLUMN note text DEFAULT 'new';
+CREATE INDEX live_order_more ON quantmesh.live_order (order_id);
+SELECT is(pg_temp.place(600, 'r600'), 'placed', 'an order is placed');
+SELECT is((SELECT count(*) || max(note) FROM quantmesh.live_order WHERE price = 600), NULL, 'what placing does not know is empty');
+SELECT is(pg_temp.place(600, 'other'), 'duplicate SLOT_TAKEN', 'its slot is taken');
+DROP INDEX quantmesh.live_order_more;
+ALTER TABLE quantmesh.live_order DROP COLUMN note;
+SELECT is(pg_temp.place(601, 'r601'), 'placed', 'without them too');
+SELECT is(pg_temp.place(601, 'other'), 'duplicate SLOT_TAKEN', 'its slot is taken');
 
 SELECT * FROM finish();
