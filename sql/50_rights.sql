@@ -108,6 +108,7 @@ BEGIN ATOMIC
         ('operator', 'SELECT ON quantmesh.market'),
         ('operator', 'SELECT ON quantmesh.instance'),
         ('operator', 'SELECT ON quantmesh.orders'),
+        ('operator', 'SELECT ON quantmesh.live_order'),
         ('operator', 'SELECT ON quantmesh.exchange_order'),
         ('operator', 'SELECT ON quantmesh.order_event'),
         ('operator', 'SELECT ON quantmesh.fill'),

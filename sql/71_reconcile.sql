@@ -84,9 +84,10 @@ BEGIN
     -- Orders whose fate nobody knows are asked for until somebody does, or the exchange has not known them often enough.
     INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, client_order_id, exchange_order_id)
         SELECT o.account, quantmesh.next_id(), 'query_order', o.symbol, o.order_id::text, o.order_id, o.client_order_id, o.exchange_order_id
-        FROM quantmesh.orders AS o
+        FROM quantmesh.live_order AS l
+        CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS o
         JOIN quantmesh.market AS m ON m.account = o.account AND m.symbol = o.symbol AND m.policy <> 'report'
-        WHERE o.exposed AND o.state = 'unknown'
+        WHERE o.state = 'unknown'
           AND NOT EXISTS (SELECT FROM quantmesh.task AS t WHERE t.account = o.account AND t.order_id = o.order_id
                           AND (t.finished_at IS NULL OR t.finished_at > clock_timestamp() - interval '2 s'))
           AND (SELECT count(*) FROM quantmesh.task AS t WHERE t.account = o.account AND t.order_id = o.order_id AND t.state = 'absent'
@@ -113,8 +114,9 @@ BEGIN
           AND (last.finished_at IS NULL OR last.finished_at + m.reconcile_every < clock_timestamp()
                OR (last.finished_at < clock_timestamp() - interval '1 s'
                    AND (NOT quantmesh.market_is_trusted(m.trusted_tag) OR EXISTS (
-                        SELECT FROM quantmesh.orders AS o
-                        WHERE o.account = m.account AND o.symbol = m.symbol AND o.exposed AND o.state = 'unknown'
+                        SELECT FROM quantmesh.live_order AS l
+                        CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS o
+                        WHERE l.account = m.account AND l.symbol = m.symbol AND o.state = 'unknown'
                           AND (SELECT count(*) FROM quantmesh.task AS t
                                WHERE t.account = o.account AND t.order_id = o.order_id AND t.state = 'absent'
                                  AND t.taken_at > o.updated_at AND t.taken_at > o.send_before + acceptance) >= 3))))

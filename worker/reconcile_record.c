@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "fence.h"
+#include "live_order.h"
 #include "market_number.h"
 #include "query_row.h"
 #include "utils/array.h"
@@ -340,8 +341,8 @@ insert_run(const QmPass *pass, int64 resolved)
          "FROM quantmesh.position AS x WHERE x.account = $1 AND x.symbol = $3) AS p, "
          "(SELECT count(*) FILTER (WHERE y.side = 'buy') AS buys, count(*) FILTER (WHERE y.side = 'sell') AS sells, "
          "trim_scale(coalesce(sum(greatest(y.quantity - y.filled_quantity - y.busted_quantity, 0)) "
-         "FILTER (WHERE y.side = 'sell'), 0)) AS pending_sell FROM quantmesh.orders AS y "
-         "WHERE y.account = $1 AND y.symbol = $3 AND y.exposed AND y.live) AS o",
+         "FILTER (WHERE y.side = 'sell'), 0)) AS pending_sell FROM (SELECT o.* FROM " QM_LIVE_ORDERS
+         "WHERE l.account = $1 AND l.symbol = $3 AND o.live) AS y) AS o",
          19,
          {TEXTOID,
           INT8OID,
