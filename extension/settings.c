@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "utils/guc.h"
+#include "worker_settings.h"
 
 int qm_max_locks_per_backend = QM_LOCKS_PER_BACKEND_DEFAULT;
 int qm_max_leases = QM_LEASES_DEFAULT;
@@ -44,6 +45,7 @@ qm_settings_define(void)
     define_sizes();
     define_ttls();
     define_orders();
+    qm_worker_settings_define();
     MarkGUCPrefixReserved("quantmesh");
 }
 

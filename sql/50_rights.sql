@@ -69,6 +69,8 @@ BEGIN ATOMIC
         ('reader', 'SELECT ON quantmesh.lock_metrics'),
         ('reader', 'SELECT ON quantmesh.lock_conflicts'),
         ('reader', 'SELECT ON quantmesh.lock_engine'),
+        ('reader', 'EXECUTE ON FUNCTION quantmesh.worker_rows()'),
+        ('reader', 'SELECT ON quantmesh.workers'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.order_transition_rows()'),
         ('reader', 'SELECT ON quantmesh.order_transitions'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.account_is_visible(text)'),

@@ -23,13 +23,11 @@
 #include "lock.h"
 #include "miscadmin.h"
 #include "order_argument.h"
-#include "pgstat.h"
 #include "place.h"
 #include "query_row.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "worker.h"
 
@@ -62,7 +60,7 @@ void
 qm_reconcile_pass(void)
 {
     MemoryContext caller_memory = CurrentMemoryContext;
-    MemoryContext memory = AllocSetContextCreate(TopMemoryContext, "quantmesh reconcile", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "quantmesh reconcile", ALLOCSET_DEFAULT_SIZES);
     char after[2 * QM_MARKET_NAME_MAX + 2] = "";
     TimestampTz received_at;
 
@@ -75,7 +73,6 @@ qm_reconcile_pass(void)
         if (!next_waiting(memory, after, &pass, &received_at))
             break;
         snprintf(after, sizeof(after), "%s:%s", pass.account, pass.symbol);
-        pgstat_report_activity(STATE_RUNNING, psprintf("reconciling %s", after));
         PG_TRY();
         {
             reconcile_market(&pass, received_at);
@@ -158,7 +155,7 @@ fail(const QmPass *pass, MemoryContext memory)
     HOLD_INTERRUPTS();
     AbortCurrentTransaction();
     RESUME_INTERRUPTS();
-    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
         ReThrowError(error);
     ereport(LOG,
             (errcode(error->sqlerrcode),
@@ -294,15 +291,15 @@ repair(QmPass *pass)
     }
 }
 
-/* begin starts a transaction of the coordinator's; a caller's is under way already. */
+/*
+ * begin starts a transaction of the coordinator's; a caller's is under way
+ * already. Errors with 55006 when somebody is dropping the extension.
+ */
 static void
 begin(const QmPass *pass)
 {
-    if (!pass->alone)
-        return;
-    SetCurrentStatementStartTimestamp();
-    StartTransactionCommand();
-    PushActiveSnapshot(GetTransactionSnapshot());
+    if (pass->alone && !qm_worker_begin(pass->symbol == NULL ? "looking for snapshots" : pass->symbol))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("extension quantmesh is being altered or dropped")));
 }
 
 /* commit ends it. */
@@ -311,8 +308,7 @@ commit(const QmPass *pass)
 {
     if (!pass->alone)
         return;
-    PopActiveSnapshot();
-    CommitTransactionCommand();
+    qm_worker_commit();
     MemoryContextSwitchTo(pass->memory);
 }
 
