@@ -41,7 +41,7 @@ static const char function[] = "quantmesh.reconcile()";
 
 static bool next_waiting(MemoryContext memory, const char *after, QmPass *pass, TimestampTz *received_at);
 static void reconcile_market(QmPass *pass, TimestampTz received_at);
-static void fail(const QmPass *pass, MemoryContext caller_memory);
+static void fail(const QmPass *pass, MemoryContext memory);
 static void skip(const QmPass *pass);
 static bool lock_market(const QmPass *pass, QmKey *key);
 static void run(QmPass *pass);
@@ -138,8 +138,8 @@ reconcile_market(QmPass *pass, TimestampTz received_at)
 }
 
 /*
- * fail ends what an error has left open, logs it, and records the failed pass, so
- * that the same snapshot does not fail for ever. The session lock outlives the
+ * fail ends what an error has left open and records the failed pass, which logs
+ * it, so that the same snapshot does not fail for ever. The session lock outlives the
  * transaction, and is given back here.
  */
 static void
@@ -157,19 +157,11 @@ fail(const QmPass *pass, MemoryContext memory)
     RESUME_INTERRUPTS();
     if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
         ReThrowError(error);
-    ereport(LOG,
-            (errcode(error->sqlerrcode),
-             errmsg("reconciling market \"%s\" of account \"%s\" failed: %s",
-                    pass->symbol,
-                    pass->account,
-                    error->message),
-             error->detail == NULL ? 0 : errdetail("%s", error->detail),
-             error->context == NULL ? 0 : errcontext("%s", error->context)));
     begin(pass);
     qm_key_from_text(&key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
     (void) qm_lock_release_session(&key);
     qm_query_begin(&scope);
-    qm_pass_record_end(pass, QM_RUN_FAILED, error->message);
+    qm_pass_record_end(pass, QM_RUN_FAILED, psprintf("%s (%s)", error->message, unpack_sql_state(error->sqlerrcode)));
     qm_query_end(&scope);
     commit(pass);
 }
