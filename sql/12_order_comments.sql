@@ -136,10 +136,10 @@ COMMENT ON COLUMN quantmesh.order_event.discrepancy IS 'Code of the discrepancy 
 COMMENT ON COLUMN quantmesh.order_event.detail IS 'What was reported, as it came.';
 
 COMMENT ON TABLE quantmesh.fill IS
-    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. Profit is defined on fills in the order of executed_at, trade_id, trade before bust.';
+    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. A trade between two of our orders has a row on each side. Profit is defined on fills in the order of executed_at, trade_id, buy before sell, trade before bust.';
 COMMENT ON COLUMN quantmesh.fill.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.fill.symbol IS 'The symbol.';
-COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade.';
+COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade; both legs of a trade between two of our orders have the same.';
 COMMENT ON COLUMN quantmesh.fill.order_id IS 'Our order.';
 COMMENT ON COLUMN quantmesh.fill.strategy IS 'Whose position it changed.';
 COMMENT ON COLUMN quantmesh.fill.side IS 'buy or sell: the side of the order, also for a bust.';
@@ -168,6 +168,7 @@ COMMENT ON COLUMN quantmesh.position.cost IS 'What that quantity cost, in the qu
 COMMENT ON COLUMN quantmesh.position.realized_profit IS 'By average cost, commissions paid in the quote asset taken off.';
 COMMENT ON COLUMN quantmesh.position.last_executed_at IS 'The last fill in time: when it was traded ...';
 COMMENT ON COLUMN quantmesh.position.last_trade_id IS '... its trade ...';
+COMMENT ON COLUMN quantmesh.position.last_side IS '... its side ...';
 COMMENT ON COLUMN quantmesh.position.last_kind IS '... and whether it was a trade or a bust.';
 COMMENT ON COLUMN quantmesh.position.updated_at IS 'When the row last changed.';
 

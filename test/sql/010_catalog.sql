@@ -324,7 +324,7 @@ SELECT is(pg_temp.columns_of('quantmesh.fill'),
     'numeric, cost_after numeric, profit_after numeric', 'columns of fill');
 SELECT is(pg_temp.columns_of('quantmesh.position'),
     'account text, symbol text, strategy text, quantity numeric, cost numeric, realized_profit numeric, last_executed_at timestamp with time zone, '
-    'last_trade_id text, last_kind text, updated_at timestamp with time zone', 'columns of position');
+    'last_trade_id text, last_side text, last_kind text, updated_at timestamp with time zone', 'columns of position');
 SELECT is(pg_temp.columns_of('quantmesh.balance_baseline'),
     'account text, asset text, amount numeric, reason text, set_by name, set_at timestamp with time zone', 'columns of balance_baseline');
 SELECT is(pg_temp.columns_of('quantmesh.discrepancy'),
