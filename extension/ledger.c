@@ -150,6 +150,7 @@ book(const QmOrder *order, const QmTrade *trade, QmPosition *position, QmBooking
         qm_position_recompute(order, position, &fill.key);
         after = position->running;
     }
+    qm_position_pay_other(order, position, &fill);
     booking->booked = true;
     booking->position_change = qm_decimal_sub(after.quantity, before);
     if (!trade->bust)
@@ -303,6 +304,8 @@ complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooki
     if (!time)
         fill.key.executed_at = known->executed_at;
     update_facts(order, &fill, commission, maker ? trade->is_maker : -1, time);
+    if (commission)
+        qm_position_pay_other(order, &position, &fill);
     from.executed_at = Min(fill.key.executed_at, known->executed_at);
     if (commission || time)
         qm_position_recompute(order, &position, &from);

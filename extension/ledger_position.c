@@ -96,6 +96,36 @@ qm_position_create(const QmOrder *order)
 }
 
 /*
+ * qm_position_pay_other adds the fill's commission to what the strategy has paid
+ * in assets that are neither base nor quote, which a position does not count. The
+ * position is locked.
+ */
+void
+qm_position_pay_other(const QmOrder *order, const QmPosition *position, const QmFill *fill)
+{
+    static QmQuery query = {"INSERT INTO quantmesh.other_commission AS c (account, symbol, strategy, asset, amount) "
+                            "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account, symbol, strategy, asset) "
+                            "DO UPDATE SET amount = c.amount + excluded.amount",
+                            5,
+                            {TEXTOID, TEXTOID, TEXTOID, TEXTOID, NUMERICOID}};
+    const char *asset = fill->commission_asset;
+
+    if (asset == NULL || qm_decimal_sign(fill->commission) == 0 ||
+        (position->assets.base != NULL &&
+         (strcmp(asset, position->assets.base) == 0 || strcmp(asset, position->assets.quote) == 0)))
+        return;
+    {
+        Datum values[] = {CStringGetTextDatum(order->account),
+                          CStringGetTextDatum(order->symbol),
+                          CStringGetTextDatum(order->strategy),
+                          CStringGetTextDatum(asset),
+                          NumericGetDatum(fill->commission)};
+
+        (void) qm_query_run(&query, values, NULL);
+    }
+}
+
+/*
  * qm_position_recompute computes the running values of a fill and of all later ones again,
  * and the position from the last of them. Only rows that change are written.
  */

@@ -20,6 +20,7 @@ typedef struct QmPosition
 /* Of the strategy of an order; called inside a scope of query.h. */
 extern bool qm_position_lock(const QmOrder *order, const char *unless_known, QmPosition *position);
 extern void qm_position_create(const QmOrder *order);
+extern void qm_position_pay_other(const QmOrder *order, const QmPosition *position, const QmFill *fill);
 extern void qm_position_recompute(const QmOrder *order, QmPosition *position, const QmFillKey *from);
 
 #endif

@@ -198,6 +198,15 @@ CREATE TABLE quantmesh.position (
     PRIMARY KEY (account, symbol, strategy)
 ) WITH (fillfactor = 50);
 
+CREATE TABLE quantmesh.other_commission (
+    account             text COLLATE "C" NOT NULL,
+    symbol              text COLLATE "C" NOT NULL,
+    strategy            text COLLATE "C" NOT NULL,
+    asset               text COLLATE "C" NOT NULL,
+    amount              numeric NOT NULL,
+    PRIMARY KEY (account, symbol, strategy, asset)
+) WITH (fillfactor = 50);
+
 CREATE TABLE quantmesh.balance_baseline (
     account             text COLLATE "C" NOT NULL REFERENCES quantmesh.account,
     asset               text COLLATE "C" NOT NULL CHECK (asset <> ''),

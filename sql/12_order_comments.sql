@@ -172,6 +172,14 @@ COMMENT ON COLUMN quantmesh.position.last_side IS '... its side ...';
 COMMENT ON COLUMN quantmesh.position.last_kind IS '... and whether it was a trade or a bust.';
 COMMENT ON COLUMN quantmesh.position.updated_at IS 'When the row last changed.';
 
+COMMENT ON TABLE quantmesh.other_commission IS
+    'What was paid in commissions in assets that are neither base nor quote of the market, added up, for comparing balances without reading history. Written with every such fill.';
+COMMENT ON COLUMN quantmesh.other_commission.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.other_commission.symbol IS 'The symbol.';
+COMMENT ON COLUMN quantmesh.other_commission.strategy IS 'The strategy.';
+COMMENT ON COLUMN quantmesh.other_commission.asset IS 'The asset.';
+COMMENT ON COLUMN quantmesh.other_commission.amount IS 'The sum, net of rebates and busts.';
+
 COMMENT ON TABLE quantmesh.balance_baseline IS 'What an account had of an asset that did not come from our fills. Written by set_baseline.';
 COMMENT ON COLUMN quantmesh.balance_baseline.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.balance_baseline.asset IS 'The asset.';
@@ -216,6 +224,7 @@ SELECT pg_catalog.pg_extension_config_dump('quantmesh.exchange_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.order_event', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fill', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.position', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.other_commission', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.balance_baseline', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.discrepancy', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.operator_action', '');

@@ -115,6 +115,7 @@ BEGIN ATOMIC
         ('operator', 'SELECT ON quantmesh.order_event'),
         ('operator', 'SELECT ON quantmesh.fill'),
         ('operator', 'SELECT ON quantmesh.position'),
+        ('operator', 'SELECT ON quantmesh.other_commission'),
         ('operator', 'SELECT ON quantmesh.balance_baseline'),
         ('operator', 'SELECT ON quantmesh.discrepancy'),
         ('operator', 'SELECT ON quantmesh.operator_action'),

@@ -526,10 +526,10 @@ static void
 judge_known_trades(Loading *loading, QmRemoteTrade *trades)
 {
     static QmQuery query =
-        {"SELECT t.number, f.side = t.side AND f.quantity = t.quantity AND f.price = t.price "
+        {"SELECT t.number, f.quantity = t.quantity AND f.price = t.price "
          "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
          "JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
-         "AND f.kind = 'trade'",
+         "AND f.side = t.side AND f.kind = 'trade'",
          6,
          {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
     const QmSnapshot *snapshot = &loading->pass->snapshot;

@@ -64,7 +64,10 @@ qm_finding_subject(const QmPass *pass, const QmFinding *finding)
     if (finding->balance >= 0)
         return pstrdup(comparison->balances[finding->balance].asset);
     if (finding->trade >= 0 && finding->code != QM_FINDING_EXTERNAL_ORDER && finding->code != QM_FINDING_ORPHAN_OURS)
-        return psprintf("%s:%s", pass->symbol, comparison->trades[finding->trade].trade_id);
+        return psprintf("%s:%s:%s",
+                        pass->symbol,
+                        comparison->trades[finding->trade].trade_id,
+                        comparison->trades[finding->trade].buy ? "buy" : "sell");
     if (finding->local >= 0)
         return psprintf(INT64_FORMAT, qm_finding_order(pass, finding));
     if (finding->remote >= 0)

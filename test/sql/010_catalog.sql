@@ -191,7 +191,7 @@ SELECT set_has(
     $$ VALUES ('quantmesh.fence_floor'), ('quantmesh.role_right'), ('quantmesh.force_unlock_log'), ('quantmesh.account'), ('quantmesh.market'), ('quantmesh.instance'),
               ('quantmesh.orders'), ('quantmesh.live_order'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
               ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action'),
-              ('quantmesh.instance_market'), ('quantmesh.fixed_assignment'), ('quantmesh.assignment'), ('quantmesh.task'), ('quantmesh.snapshot'), ('quantmesh.reconcile_run') $$,
+              ('quantmesh.other_commission'), ('quantmesh.instance_market'), ('quantmesh.fixed_assignment'), ('quantmesh.assignment'), ('quantmesh.task'), ('quantmesh.snapshot'), ('quantmesh.reconcile_run') $$,
     'tables with user data are dumped');
 SELECT is_empty(
     $$ SELECT oid::regclass FROM member_relation WHERE relkind = 'r'
