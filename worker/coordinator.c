@@ -351,14 +351,21 @@ look(void)
     CommitTransactionCommand();
 }
 
-/* database_is_ours says whether nobody waits for all connections of the database to end. */
+/*
+ * database_is_ours says whether nobody waits for all connections of the database
+ * to end. The lock is given back at once: what comes next may have to wait for
+ * another one, and DROP DATABASE would wait for both.
+ */
 static bool
 database_is_ours(void)
 {
     LOCKTAG tag;
 
     SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-    return LockAcquire(&tag, RowExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+    if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    LockRelease(&tag, RowExclusiveLock, false);
+    return true;
 }
 
 /* read_extension returns the extension's OID and version; InvalidOid when it is not there. */
