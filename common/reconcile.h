@@ -6,8 +6,14 @@
  *
  * Nothing is concluded from absence: what is missing at the exchange is asked
  * for by id, and only the answers count. An order that is still moving (not
- * settled) is left for the next pass. The same inputs give the same findings in
- * the same order, however the arrays were sorted.
+ * settled) is left for the next pass; its trades are booked all the same, since
+ * booking goes by trade id. The same inputs give the same findings in the same
+ * order, however the arrays were sorted.
+ *
+ * Findings stand in the order in which they can be repaired: of an order, what
+ * the exchange says of it before what is to be asked or canceled; adoptions
+ * before the trades of what is adopted. One order can have several findings of
+ * different codes, and be asked for more than once: once is enough.
  */
 #ifndef QM_RECONCILE_H
 #define QM_RECONCILE_H
@@ -37,7 +43,7 @@ typedef enum QmFindingCode
     QM_FINDING_FILL_MISMATCH,       /* a trade that the ledger has otherwise */
     QM_FINDING_FILL_GAP,            /* more was filled than all trades that we know of come to */
     QM_FINDING_OVERFILL,            /* the ledger has more than the exchange shows, or than was ordered */
-    QM_FINDING_ORPHAN_OURS,         /* open at the exchange under an id of ours, and not live here */
+    QM_FINDING_ORPHAN_OURS,         /* open at the exchange under an id of ours, and not live here, or once too often */
     QM_FINDING_EXTERNAL_ORDER,      /* an order, or a trade of one, that is not ours */
     QM_FINDING_DUPLICATE_LEVEL,     /* live, and another live order has its slot */
     QM_FINDING_CANCEL_STUCK,        /* to be canceled for too long, and still open */
@@ -58,7 +64,7 @@ typedef enum QmRepair
     QM_REPAIR_GIVE_UP,      /* lost: it keeps its slot until somebody settles it */
     QM_REPAIR_FORGET_REPLY, /* submitted to unknown */
     QM_REPAIR_HAND_OVER,    /* another instance may claim the intent */
-    QM_REPAIR_CANCEL,       /* cancel it at the exchange */
+    QM_REPAIR_CANCEL, /* cancel it at the exchange: the remote order where there is one, else as a user would the local one */
     QM_REPAIRS
 } QmRepair;
 
@@ -126,6 +132,7 @@ typedef struct QmRemoteTrade
     const char *exchange_order_id; /* never NULL */
     const char *client_order_id;   /* NULL: not said */
     QmTradeKnown known;
+    bool ours; /* as of orders; false: not, or not known */
     bool buy;
     QmUnits quantity;
     QmUnits price;
@@ -150,7 +157,8 @@ typedef struct QmComparison
     size_t ntrades;
     const QmBalance *balances; /* none where they cannot be judged in this pass */
     size_t nbalances;
-    bool complete; /* everything was fetched, without an error */
+    bool complete;      /* everything was fetched, without an error */
+    bool balances_seen; /* the snapshot shows balances, whether or not they can be judged: it is no empty answer */
     int64_t now_us;
 } QmComparison;
 
@@ -159,6 +167,7 @@ typedef struct QmFinding
 {
     QmFindingCode code;
     QmRepair repair;
+    QmRepair also;  /* what QM_POLICY_ENFORCE does besides, in the transaction of the repair: cancel, or none */
     QmPolicy needs; /* the least policy that repairs it; QM_POLICIES: none does */
     int local;
     int remote;
@@ -170,13 +179,14 @@ typedef struct QmVerdict
 {
     size_t nfindings;
     size_t ndeferred; /* orders that are still moving, or whose deadline is not over */
-    size_t nmatched;  /* orders that agree */
+    size_t nmatched;  /* orders that were judged, and that nothing was found about */
 } QmVerdict;
 
 extern size_t qm_reconcile_room(const QmComparison *comparison);
 extern void qm_reconcile_judge(const QmComparison *comparison, void *scratch, QmFinding *findings, QmVerdict *verdict);
 extern size_t qm_reconcile_scratch_size(const QmComparison *comparison);
 
+extern QmOrderState qm_remote_order_state(const QmRemoteOrder *remote);
 extern const char *qm_finding_name(QmFindingCode code);
 extern const char *qm_repair_name(QmRepair repair);
 extern const char *qm_policy_name(QmPolicy policy);

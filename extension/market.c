@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "fence.h"
 #include "fmgr.h"
+#include "lock_key.h"
 #include "miscadmin.h"
 #include "settings.h"
 #include "table_oid.h"
@@ -299,6 +300,26 @@ bool
 qm_market_is_trusted(const QmMarket *market)
 {
     return qm_after_promotion == QM_PROMOTION_TRUST || strcmp(market->trusted_tag, qm_origin_tag()) == 0;
+}
+
+/* qm_market_slot returns the slot of an order at that price for which nobody has named one: the price, or its level. */
+char *
+qm_market_slot(const QmMarket *market, QmAmount price)
+{
+    return market->slot_by_level ? qm_market_level(market, price) : qm_amount_text(price);
+}
+
+/* qm_market_level returns the price's level, as the market's width or four significant digits make it. */
+char *
+qm_market_level(const QmMarket *market, QmAmount price)
+{
+    char level[QM_LEVEL_TEXT_MAX];
+
+    if (market->level_width > 0)
+        return qm_amount_text(price - price % market->level_width);
+    if (!qm_price_level(qm_amount_text(price), level, sizeof(level)))
+        elog(ERROR, "price %s has no level", qm_amount_text(price));
+    return pstrdup(level);
 }
 
 /* qm_instance_find reads the epoch of an instance; false when it is not registered. */

@@ -16,6 +16,7 @@ int qm_max_ttl_ms = QM_MAX_TTL_DEFAULT_MS;
 int qm_ttl_action = QM_TTL_TERMINATE;
 int qm_max_markets = QM_MARKETS_DEFAULT;
 int qm_send_window_ms = QM_SEND_WINDOW_DEFAULT_MS;
+int qm_acceptance_window_ms = QM_ACCEPTANCE_WINDOW_DEFAULT_MS;
 int qm_after_promotion = QM_PROMOTION_RECONCILE;
 bool qm_allow_async_commit = false;
 bool qm_allow_drop = false;
@@ -125,6 +126,19 @@ define_orders(void)
                             QM_SEND_WINDOW_DEFAULT_MS,
                             QM_SEND_WINDOW_MIN_MS,
                             QM_SEND_WINDOW_MAX_MS,
+                            PGC_SIGHUP,
+                            GUC_UNIT_MS,
+                            NULL,
+                            NULL,
+                            NULL);
+    DefineCustomIntVariable("quantmesh.acceptance_window",
+                            "How long after send_before the exchange can still accept an order.",
+                            "Its receive window, ten seconds for its engine, and a margin. Before that nothing is "
+                            "concluded from its not knowing the order.",
+                            &qm_acceptance_window_ms,
+                            QM_ACCEPTANCE_WINDOW_DEFAULT_MS,
+                            QM_ACCEPTANCE_WINDOW_MIN_MS,
+                            QM_ACCEPTANCE_WINDOW_MAX_MS,
                             PGC_SIGHUP,
                             GUC_UNIT_MS,
                             NULL,

@@ -21,6 +21,7 @@
 #include "metric.h"
 #include "miscadmin.h"
 #include "order_metric.h"
+#include "reconcile_metric.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -75,6 +76,7 @@ request(void)
     size = add_size(size, MAXALIGN(qm_exposure_load_shmem_size()));
     size = add_size(size, MAXALIGN(qm_order_metric_shmem_size()));
     size = add_size(size, MAXALIGN(qm_worker_slot_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_reconcile_metric_shmem_size()));
     RequestAddinShmemSpace(size);
     RequestNamedLWLockTranche(TRANCHE, LWLOCKS);
 }
@@ -103,6 +105,7 @@ startup(void)
     qm_exposure_load_shmem_init();
     qm_order_metric_shmem_init();
     qm_worker_slot_shmem_init();
+    qm_reconcile_metric_shmem_init();
     LWLockRelease(AddinShmemInitLock);
     ready = true;
 

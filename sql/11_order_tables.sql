@@ -115,8 +115,20 @@ CREATE TABLE quantmesh.orders (
            AND filled_quantity + busted_quantity >= 0 AND reported_quantity >= 0 AND reported_quantity < 1e20)
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX orders_request ON quantmesh.orders (account, request_id) WHERE request_id IS NOT NULL;
-CREATE UNIQUE INDEX orders_live_slot ON quantmesh.orders (account, symbol, side, slot) WHERE holds_slot;
-CREATE INDEX orders_live_price ON quantmesh.orders (account, symbol, side, price) WHERE exposed;
+
+-- The exposed orders once more, for finding them without reading history. Here and not in indexes of orders: an index
+-- whose condition an order leaves when it ends makes that update write all its index entries again. The slot of an order
+-- that holds none is # and its id, which no order can ask for; so the key is of slots, and also finds the row again.
+CREATE TABLE quantmesh.live_order (
+    account             text COLLATE "C" NOT NULL,
+    order_id            bigint NOT NULL,
+    symbol              text COLLATE "C" NOT NULL,
+    side                text COLLATE "C" NOT NULL,
+    price               numeric,
+    slot                text COLLATE "C" NOT NULL,
+    PRIMARY KEY (account, symbol, side, slot)
+);
+CREATE INDEX live_order_price ON quantmesh.live_order (account, symbol, side, price);
 
 CREATE TABLE quantmesh.exchange_order (
     account             text COLLATE "C" NOT NULL,

@@ -100,8 +100,17 @@ COMMENT ON COLUMN quantmesh.orders.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN quantmesh.orders.error_code IS 'Code of the exchange''s last refusal.';
 COMMENT ON COLUMN quantmesh.orders.error_message IS 'Message of it.';
 COMMENT ON INDEX quantmesh.orders_request IS 'A request is placed once.';
-COMMENT ON INDEX quantmesh.orders_live_slot IS 'One live order per slot.';
-COMMENT ON INDEX quantmesh.orders_live_price IS 'Orders that can still change the position, by price: limits, self-crossing and views read no history.';
+
+COMMENT ON TABLE quantmesh.live_order IS
+    'A row for each order that is exposed, written with it and deleted when it is so no more: slots, limits, self-crossing and views read no history. Everything else about it is in orders.';
+COMMENT ON COLUMN quantmesh.live_order.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.live_order.order_id IS 'The order.';
+COMMENT ON COLUMN quantmesh.live_order.symbol IS 'Its symbol.';
+COMMENT ON COLUMN quantmesh.live_order.side IS 'Its side.';
+COMMENT ON COLUMN quantmesh.live_order.price IS 'Its price; NULL for market orders.';
+COMMENT ON COLUMN quantmesh.live_order.slot IS 'The slot that it holds; # and its order_id where it holds none.';
+COMMENT ON INDEX quantmesh.live_order_pkey IS 'One live order per slot.';
+COMMENT ON INDEX quantmesh.live_order_price IS 'Orders that can still change the position, by price, for self-crossing.';
 
 COMMENT ON TABLE quantmesh.exchange_order IS 'Which order an id of the exchange belongs to. Append-only; written when the exchange first names it.';
 COMMENT ON COLUMN quantmesh.exchange_order.account IS 'The account.';
@@ -201,6 +210,7 @@ SELECT pg_catalog.pg_extension_config_dump('quantmesh.account', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.market', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.instance', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.orders', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.live_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.exchange_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.order_event', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fill', '');

@@ -76,6 +76,10 @@ static void look(void);
 
 static Step look_step = {.name = "look at the extension", .run = look};
 static Step steps[] = {
+    {.name = "overdue replies", .query = {"SELECT quantmesh.forget_replies()", 0, {0}}},
+    {.name = "reconciliation", .run = qm_reconcile_pass},
+    {.name = "blind markets", .query = {"SELECT quantmesh.watch_blind_markets()", 0, {0}}},
+    {.name = "tasks", .query = {"SELECT quantmesh.make_tasks()", 0, {0}}},
     {.name = "housekeeping", .run = qm_housekeeping_pass},
 };
 

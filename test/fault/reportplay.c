@@ -25,7 +25,11 @@ static const char look_sql[] =
     " line AS (SELECT account, 1 AS part, lpad(order_id::text, 20, '0') AS place, concat_ws(' ', state, "
     "trim_scale(filled_quantity),"
     "   trim_scale(busted_quantity), trim_scale(reported_quantity), 'quote', trim_scale(filled_quote), cancel_state,"
-    "   CASE WHEN live THEN 'live' END, CASE WHEN exposed THEN 'exposed' END, exchange_order_id) AS text FROM o"
+    "   CASE WHEN live THEN 'live' END, CASE WHEN exposed THEN 'exposed' END, exchange_order_id,"
+    "   CASE WHEN exposed <> EXISTS (SELECT FROM quantmesh.live_order AS l WHERE l.account = o.account AND"
+    "    l.symbol = o.symbol AND l.side = o.side AND l.slot = '#' || o.order_id) THEN 'other in live_order' END) AS "
+    "text"
+    "   FROM o"
     "  UNION ALL SELECT account, 2, to_char(executed_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || trade_id || ' '"
     "   || (kind = 'bust')::integer, concat_ws(' ', trade_id, kind, side, trim_scale(quantity), trim_scale(price),"
     "   trim_scale(commission), commission_asset, is_maker, executed_at, 'order',"
@@ -405,6 +409,8 @@ orders_check(Play *play, const Twin *twin)
 {
     const char *line = twin->looks[0];
 
+    if (line != NULL && strstr(line, "other in live_order") != NULL)
+        wrong(play, "%s: orders are other in live_order than they are:\n%s", twin->account, line);
     for (int i = 0; i < play->c->order_count; i++)
     {
         const Expected *e = &play->expected;

@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(86);
+SELECT plan(87);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -182,7 +182,7 @@ SELECT is_empty(
 SELECT set_has(
     $$ SELECT c::regclass::text FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'quantmesh' $$,
     $$ VALUES ('quantmesh.fence_floor'), ('quantmesh.role_right'), ('quantmesh.force_unlock_log'), ('quantmesh.account'), ('quantmesh.market'), ('quantmesh.instance'),
-              ('quantmesh.orders'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
+              ('quantmesh.orders'), ('quantmesh.live_order'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
               ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action') $$,
     'tables with user data are dumped');
 SELECT is_empty(
@@ -303,6 +303,8 @@ SELECT is(pg_temp.columns_of('quantmesh.orders'),
     'timestamp with time zone, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
     'text', 'columns of orders');
+SELECT is(pg_temp.columns_of('quantmesh.live_order'),
+    'account text, order_id bigint, symbol text, side text, price numeric, slot text', 'columns of live_order');
 SELECT is(pg_temp.columns_of('quantmesh.exchange_order'),
     'account text, symbol text, exchange_order_id text, order_id bigint, attempt integer', 'columns of exchange_order');
 SELECT is(pg_temp.columns_of('quantmesh.order_event'),
