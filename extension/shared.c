@@ -75,8 +75,8 @@ request(void)
     size = add_size(size, MAXALIGN(qm_exposure_shmem_size()));
     size = add_size(size, MAXALIGN(qm_exposure_load_shmem_size()));
     size = add_size(size, MAXALIGN(qm_order_metric_shmem_size()));
-    size = add_size(size, MAXALIGN(qm_reconcile_metric_shmem_size()));
     size = add_size(size, MAXALIGN(qm_worker_slot_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_reconcile_metric_shmem_size()));
     RequestAddinShmemSpace(size);
     RequestNamedLWLockTranche(TRANCHE, LWLOCKS);
 }
@@ -104,8 +104,8 @@ startup(void)
     qm_exposure_shmem_init();
     qm_exposure_load_shmem_init();
     qm_order_metric_shmem_init();
-    qm_reconcile_metric_shmem_init();
     qm_worker_slot_shmem_init();
+    qm_reconcile_metric_shmem_init();
     LWLockRelease(AddinShmemInitLock);
     ready = true;
 

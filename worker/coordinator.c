@@ -76,10 +76,10 @@ static void look(void);
 
 static Step look_step = {.name = "look at the extension", .run = look};
 static Step steps[] = {
-    {.name = "forget replies", .query = {"SELECT quantmesh.forget_replies()"}},
-    {.name = "make tasks", .query = {"SELECT quantmesh.make_tasks()"}},
-    {.name = "reconcile", .run = qm_reconcile_pass},
-    {.name = "watch blind markets", .query = {"SELECT quantmesh.watch_blind_markets()"}},
+    {.name = "overdue replies", .query = {"SELECT quantmesh.forget_replies()", 0, {0}}},
+    {.name = "reconciliation", .run = qm_reconcile_pass},
+    {.name = "blind markets", .query = {"SELECT quantmesh.watch_blind_markets()", 0, {0}}},
+    {.name = "tasks", .query = {"SELECT quantmesh.make_tasks()", 0, {0}}},
     {.name = "housekeeping", .run = qm_housekeeping_pass},
 };
 
@@ -355,14 +355,21 @@ look(void)
     CommitTransactionCommand();
 }
 
-/* database_is_ours says whether nobody waits for all connections of the database to end. */
+/*
+ * database_is_ours says whether nobody waits for all connections of the database
+ * to end. The lock is given back at once: what comes next may have to wait for
+ * another one, and DROP DATABASE would wait for both.
+ */
 static bool
 database_is_ours(void)
 {
     LOCKTAG tag;
 
     SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-    return LockAcquire(&tag, RowExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+    if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+        return false;
+    LockRelease(&tag, RowExclusiveLock, false);
+    return true;
 }
 
 /* read_extension returns the extension's OID and version; InvalidOid when it is not there. */

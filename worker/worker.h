@@ -21,9 +21,9 @@ extern PGDLLEXPORT void qm_coordinator_main(Datum arg);
 extern PGDLLEXPORT void qm_floor_writer_main(Datum arg);
 
 extern int64 qm_ttl_enforce(void);
-extern void qm_reconcile_pass(void);
 extern int64 qm_supervise(bool reloaded);
 extern void qm_housekeeping_pass(void);
+extern void qm_reconcile_pass(void);
 
 /*
  * For steps of a coordinator that run transactions of their own. begin is false when the extension is being altered or
