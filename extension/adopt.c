@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "decimal.h"
 #include "fence.h"
+#include "live_order.h"
 #include "lock_key.h"
 #include "market.h"
 #include "order_id.h"
@@ -105,11 +106,13 @@ static void
 insert(const QmAdoption *adoption, QmOrder *order)
 {
     static QmQuery query =
-        {"INSERT INTO quantmesh.orders (account, order_id, symbol, side, order_type, time_in_force, price, quantity, "
+        {"WITH live AS (INSERT INTO quantmesh.live_order (account, order_id, symbol, side, price, slot) "
+         "VALUES ($1, $2, $3, $4, $7, $17)) "
+         "INSERT INTO quantmesh.orders (account, order_id, symbol, side, order_type, time_in_force, price, quantity, "
          "post_only, reduce_only, slot, strategy, owner, origin, client_order_id, attempt, state, live, holds_slot, "
          "exposed, created_at, opened_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, false, false, $9, $10, "
          "$11, $12, $13, $14, $15, true, false, true, $16, $16, $16)",
-         16,
+         17,
          {TEXTOID,
           INT8OID,
           TEXTOID,
@@ -125,7 +128,8 @@ insert(const QmAdoption *adoption, QmOrder *order)
           TEXTOID,
           INT4OID,
           TEXTOID,
-          TIMESTAMPTZOID}};
+          TIMESTAMPTZOID,
+          TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
                       Int64GetDatum(order->order_id),
                       CStringGetTextDatum(order->symbol),
@@ -141,7 +145,8 @@ insert(const QmAdoption *adoption, QmOrder *order)
                       CStringGetTextDatum(order->client_order_id),
                       Int32GetDatum(order->attempt),
                       CStringGetTextDatum(qm_order_state_name(order->state)),
-                      TimestampTzGetDatum(order->opened_at)};
+                      TimestampTzGetDatum(order->opened_at),
+                      CStringGetTextDatum(qm_live_order_slot(NULL, order->order_id))};
     bool nulls[lengthof(values)] = {0};
     QmExposure exposure;
 
@@ -157,14 +162,19 @@ void
 qm_order_amend(QmOrder *order, Numeric price, Numeric quantity)
 {
     static QmQuery query =
-        {"UPDATE quantmesh.orders SET price = $3, quantity = $4 WHERE account = $1 AND order_id = $2",
-         4,
-         {TEXTOID, INT8OID, NUMERICOID, NUMERICOID}};
+        {"WITH live AS (UPDATE quantmesh.live_order SET price = $3 "
+         "WHERE account = $1 AND symbol = $5 AND side = $6 AND slot = $7) "
+         "UPDATE quantmesh.orders SET price = $3, quantity = $4 WHERE account = $1 AND order_id = $2",
+         7,
+         {TEXTOID, INT8OID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
                       Int64GetDatum(order->order_id),
                       PointerGetDatum(price),
-                      NumericGetDatum(quantity)};
-    bool nulls[] = {false, false, price == NULL, false};
+                      NumericGetDatum(quantity),
+                      CStringGetTextDatum(order->symbol),
+                      CStringGetTextDatum(order->buy ? "buy" : "sell"),
+                      CStringGetTextDatum(qm_live_order_slot(order->holds_slot ? order->slot : NULL, order->order_id))};
+    bool nulls[] = {false, false, price == NULL, false, false, false, false};
     QmOrderNews news = {.event = "amended", .source = "reconcile"};
     const char *const detail[][2] = {{"old_price", order->price == NULL ? NULL : qm_decimal_text(order->price)},
                                      {"old_quantity", qm_decimal_text(order->quantity)}};

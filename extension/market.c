@@ -351,7 +351,7 @@ qm_instance_find(const char *instance, int64 *epoch)
 bool
 qm_market_owner(const char *account, const char *symbol, char **instance, int64 *epoch)
 {
-    Relation relation = table_open(qm_table_oid(QM_TABLE_ASSIGNMENT), AccessShareLock);
+    Relation relation = qm_table_open(QM_TABLE_ASSIGNMENT, ASSIGNMENT_EPOCH, AccessShareLock);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     HeapTuple row = find_row(relation, qm_table_oid(QM_INDEX_ASSIGNMENT_CURRENT), account, symbol, snapshot);
     bool isnull;

@@ -1,7 +1,7 @@
 /*
  * Order rows. An order is read under its row lock, changed in memory, and
- * written back together with its event by the one function that updates
- * quantmesh.orders. The columns that follow from others (live, exposed) are
+ * written back together with its event, and its row of quantmesh.live_order, by
+ * the one function that updates quantmesh.orders. The columns that follow from others (live, exposed) are
  * computed here, and so is what the order adds to exposure; counts of states and
  * durations are told to the metrics in the same place.
  */
@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "decimal.h"
 #include "fence.h"
+#include "live_order.h"
 #include "lock.h"
 #include "market_number.h"
 #include "order_metric.h"
@@ -335,8 +336,8 @@ lock_level(const QmOrder *order)
 static int64
 slot_holder(const QmOrder *order)
 {
-    static QmQuery query = {"SELECT order_id FROM quantmesh.orders "
-                            "WHERE account = $1 AND symbol = $2 AND side = $3 AND slot = $4 AND holds_slot",
+    static QmQuery query = {"SELECT order_id FROM quantmesh.live_order "
+                            "WHERE account = $1 AND symbol = $2 AND side = $3 AND slot = $4",
                             4,
                             {TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
@@ -408,6 +409,7 @@ qm_order_write(const QmOrder *before, QmOrder *after, const QmOrderNews *news)
     }
     if (qm_query_run(&write_query, values, nulls) != 1)
         elog(ERROR, "order " INT64_FORMAT " of account \"%s\" is gone", after->order_id, after->account);
+    qm_live_order_follow(before, after);
     change_exposure(before, after, news->position_change);
     count(before, after);
 }

@@ -15,5 +15,6 @@ extern void qm_prometheus_histogram(StringInfo out, const char *name, const char
 
 extern void qm_order_prometheus(StringInfo out);
 extern void qm_instance_prometheus(StringInfo out);
+extern void qm_worker_prometheus(StringInfo out);
 
 #endif

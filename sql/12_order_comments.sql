@@ -100,8 +100,17 @@ COMMENT ON COLUMN quantmesh.orders.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN quantmesh.orders.error_code IS 'Code of the exchange''s last refusal.';
 COMMENT ON COLUMN quantmesh.orders.error_message IS 'Message of it.';
 COMMENT ON INDEX quantmesh.orders_request IS 'A request is placed once.';
-COMMENT ON INDEX quantmesh.orders_live_slot IS 'One live order per slot.';
-COMMENT ON INDEX quantmesh.orders_live_price IS 'Orders that can still change the position, by price: limits, self-crossing and views read no history.';
+
+COMMENT ON TABLE quantmesh.live_order IS
+    'A row for each order that is exposed, written with it and deleted when it is so no more: slots, limits, self-crossing and views read no history. Everything else about it is in orders.';
+COMMENT ON COLUMN quantmesh.live_order.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.live_order.order_id IS 'The order.';
+COMMENT ON COLUMN quantmesh.live_order.symbol IS 'Its symbol.';
+COMMENT ON COLUMN quantmesh.live_order.side IS 'Its side.';
+COMMENT ON COLUMN quantmesh.live_order.price IS 'Its price; NULL for market orders.';
+COMMENT ON COLUMN quantmesh.live_order.slot IS 'The slot that it holds; # and its order_id where it holds none.';
+COMMENT ON INDEX quantmesh.live_order_pkey IS 'One live order per slot.';
+COMMENT ON INDEX quantmesh.live_order_price IS 'Orders that can still change the position, by price, for self-crossing.';
 
 COMMENT ON TABLE quantmesh.exchange_order IS 'Which order an id of the exchange belongs to. Append-only; written when the exchange first names it.';
 COMMENT ON COLUMN quantmesh.exchange_order.account IS 'The account.';
@@ -127,10 +136,10 @@ COMMENT ON COLUMN quantmesh.order_event.discrepancy IS 'Code of the discrepancy 
 COMMENT ON COLUMN quantmesh.order_event.detail IS 'What was reported, as it came.';
 
 COMMENT ON TABLE quantmesh.fill IS
-    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. Profit is defined on fills in the order of executed_at, trade_id, trade before bust.';
+    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. A trade between two of our orders has a row on each side. Profit is defined on fills in the order of executed_at, trade_id, buy before sell, trade before bust.';
 COMMENT ON COLUMN quantmesh.fill.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.fill.symbol IS 'The symbol.';
-COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade.';
+COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade; both legs of a trade between two of our orders have the same.';
 COMMENT ON COLUMN quantmesh.fill.order_id IS 'Our order.';
 COMMENT ON COLUMN quantmesh.fill.strategy IS 'Whose position it changed.';
 COMMENT ON COLUMN quantmesh.fill.side IS 'buy or sell: the side of the order, also for a bust.';
@@ -159,8 +168,17 @@ COMMENT ON COLUMN quantmesh.position.cost IS 'What that quantity cost, in the qu
 COMMENT ON COLUMN quantmesh.position.realized_profit IS 'By average cost, commissions paid in the quote asset taken off.';
 COMMENT ON COLUMN quantmesh.position.last_executed_at IS 'The last fill in time: when it was traded ...';
 COMMENT ON COLUMN quantmesh.position.last_trade_id IS '... its trade ...';
+COMMENT ON COLUMN quantmesh.position.last_side IS '... its side ...';
 COMMENT ON COLUMN quantmesh.position.last_kind IS '... and whether it was a trade or a bust.';
 COMMENT ON COLUMN quantmesh.position.updated_at IS 'When the row last changed.';
+
+COMMENT ON TABLE quantmesh.other_commission IS
+    'What was paid in commissions in assets that are neither base nor quote of the market, added up, for comparing balances without reading history. Written with every such fill.';
+COMMENT ON COLUMN quantmesh.other_commission.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.other_commission.symbol IS 'The symbol.';
+COMMENT ON COLUMN quantmesh.other_commission.strategy IS 'The strategy.';
+COMMENT ON COLUMN quantmesh.other_commission.asset IS 'The asset.';
+COMMENT ON COLUMN quantmesh.other_commission.amount IS 'The sum, net of rebates and busts.';
 
 COMMENT ON TABLE quantmesh.balance_baseline IS 'What an account had of an asset that did not come from our fills. Written by set_baseline.';
 COMMENT ON COLUMN quantmesh.balance_baseline.account IS 'The account.';
@@ -201,10 +219,12 @@ SELECT pg_catalog.pg_extension_config_dump('quantmesh.account', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.market', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.instance', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.orders', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.live_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.exchange_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.order_event', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fill', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.position', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.other_commission', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.balance_baseline', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.discrepancy', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.operator_action', '');

@@ -172,6 +172,10 @@ CREATE TABLE quantmesh.reconcile_run (
     counts              jsonb NOT NULL,
     local_position      numeric,
     exchange_position   numeric,
+    realized_profit     numeric,
+    open_buys           bigint,
+    open_sells          bigint,
+    pending_sell        numeric,
     message             text,
     PRIMARY KEY (account, symbol, run_id)
 );
@@ -195,8 +199,12 @@ COMMENT ON COLUMN quantmesh.reconcile_run.repaired IS 'Differences that were rep
 COMMENT ON COLUMN quantmesh.reconcile_run.asked IS 'Tasks that were made.';
 COMMENT ON COLUMN quantmesh.reconcile_run.resolved IS 'Earlier discrepancies that a clean pass did not find any more.';
 COMMENT ON COLUMN quantmesh.reconcile_run.counts IS 'Findings by code.';
-COMMENT ON COLUMN quantmesh.reconcile_run.local_position IS 'The account''s amount of the base asset by baseline and fills; NULL where it was not judged.';
-COMMENT ON COLUMN quantmesh.reconcile_run.exchange_position IS 'The same, as the exchange says.';
+COMMENT ON COLUMN quantmesh.reconcile_run.local_position IS 'Position of the market afterwards, by its fills, all strategies together.';
+COMMENT ON COLUMN quantmesh.reconcile_run.exchange_position IS 'What the exchange''s balance of the base asset makes of it, baseline and other markets taken off; NULL where it was not judged.';
+COMMENT ON COLUMN quantmesh.reconcile_run.realized_profit IS 'Realized profit of the market afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_run.open_buys IS 'Live buys afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_run.open_sells IS 'Live sells afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_run.pending_sell IS 'What live sells can still sell.';
 COMMENT ON COLUMN quantmesh.reconcile_run.message IS 'Why it was discarded, skipped or failed.';
 
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.instance_market', '');

@@ -144,7 +144,7 @@ CREATE FUNCTION quantmesh.change_market(known quantmesh.market, wanted quantmesh
 BEGIN
     IF (known.base_asset, known.quote_asset) <> (wanted.base_asset, wanted.quote_asset)
        AND (EXISTS (SELECT FROM quantmesh.fill AS f WHERE f.account = known.account AND f.symbol = known.symbol)
-            OR EXISTS (SELECT FROM quantmesh.orders AS o WHERE o.account = known.account AND o.symbol = known.symbol AND o.exposed)) THEN
+            OR EXISTS (SELECT FROM quantmesh.live_order AS l WHERE l.account = known.account AND l.symbol = known.symbol)) THEN
         RAISE EXCEPTION 'market "%" of account "%" has orders or fills: its assets stay % and %', known.symbol, known.account, known.base_asset, known.quote_asset
             USING ERRCODE = '55000';
     END IF;

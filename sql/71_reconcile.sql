@@ -84,9 +84,10 @@ BEGIN
     -- Orders whose fate nobody knows are asked for until somebody does, or the exchange has not known them often enough.
     INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, client_order_id, exchange_order_id)
         SELECT o.account, quantmesh.next_id(), 'query_order', o.symbol, o.order_id::text, o.order_id, o.client_order_id, o.exchange_order_id
-        FROM quantmesh.orders AS o
+        FROM quantmesh.live_order AS l
+        CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS o
         JOIN quantmesh.market AS m ON m.account = o.account AND m.symbol = o.symbol AND m.policy <> 'report'
-        WHERE o.exposed AND o.state = 'unknown'
+        WHERE o.state = 'unknown'
           AND NOT EXISTS (SELECT FROM quantmesh.task AS t WHERE t.account = o.account AND t.order_id = o.order_id
                           AND (t.finished_at IS NULL OR t.finished_at > clock_timestamp() - interval '2 s'))
           AND (SELECT count(*) FROM quantmesh.task AS t WHERE t.account = o.account AND t.order_id = o.order_id AND t.state = 'absent'
@@ -113,8 +114,9 @@ BEGIN
           AND (last.finished_at IS NULL OR last.finished_at + m.reconcile_every < clock_timestamp()
                OR (last.finished_at < clock_timestamp() - interval '1 s'
                    AND (NOT quantmesh.market_is_trusted(m.trusted_tag) OR EXISTS (
-                        SELECT FROM quantmesh.orders AS o
-                        WHERE o.account = m.account AND o.symbol = m.symbol AND o.exposed AND o.state = 'unknown'
+                        SELECT FROM quantmesh.live_order AS l
+                        CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS o
+                        WHERE l.account = m.account AND l.symbol = m.symbol AND o.state = 'unknown'
                           AND (SELECT count(*) FROM quantmesh.task AS t
                                WHERE t.account = o.account AND t.order_id = o.order_id AND t.state = 'absent'
                                  AND t.taken_at > o.updated_at AND t.taken_at > o.send_before + acceptance) >= 3))))
@@ -185,7 +187,7 @@ COMMENT ON FUNCTION quantmesh.resolve_discrepancy(text, bigint, text) IS
 CREATE VIEW quantmesh.reconcile_runs WITH (security_barrier) AS
     SELECT r.account, r.run_id, r.symbol, r.snapshot_id, r.status, r.policy, r.started_at, r.finished_at,
            round(extract(epoch FROM r.finished_at - r.started_at) * 1000, 1) AS duration_ms, r.orders, r.remote_orders, r.trades,
-           r.matched, r.deferred, r.findings, r.repaired, r.asked, r.resolved, r.counts, r.local_position, r.exchange_position, r.message
+           r.matched, r.deferred, r.findings, r.repaired, r.asked, r.resolved, r.counts, r.local_position, r.exchange_position, r.realized_profit, r.open_buys, r.open_sells, r.pending_sell, r.message
     FROM quantmesh.reconcile_run AS r
     WHERE quantmesh.account_is_visible(r.account);
 COMMENT ON VIEW quantmesh.reconcile_runs IS 'Comparisons with the exchange, and what came of them.';
@@ -209,6 +211,10 @@ COMMENT ON COLUMN quantmesh.reconcile_runs.repaired IS 'Differences that were re
 COMMENT ON COLUMN quantmesh.reconcile_runs.asked IS 'Tasks that were made.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.resolved IS 'Earlier discrepancies that were not found any more.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.counts IS 'Findings by code.';
-COMMENT ON COLUMN quantmesh.reconcile_runs.local_position IS 'The account''s amount of the base asset by baseline and fills; NULL where it was not judged.';
-COMMENT ON COLUMN quantmesh.reconcile_runs.exchange_position IS 'The same, as the exchange says.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.local_position IS 'Position of the market afterwards, by its fills, all strategies together.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.exchange_position IS 'What the exchange''s balance of the base asset makes of it, baseline and other markets taken off; NULL where it was not judged: no baseline, no balances, or something was moving.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.realized_profit IS 'Realized profit of the market afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.open_buys IS 'Live buys afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.open_sells IS 'Live sells afterwards.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.pending_sell IS 'What live sells can still sell.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.message IS 'Why it was discarded, skipped or failed.';

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "clock.h"
 #include "fmgr.h"
+#include "live_order.h"
 #include "order_row.h"
 #include "query.h"
 #include "query_row.h"
@@ -141,11 +142,13 @@ static void
 clear_orders(void)
 {
     static QmQuery query =
-        {"SELECT o.account, o.order_id FROM quantmesh.orders AS o "
-         "WHERE o.exposed AND o.state IN ('intent', 'submitted') AND o.epoch IS NOT NULL AND NOT EXISTS ("
+        {"SELECT locked.account, locked.order_id FROM (SELECT o.account, o.order_id FROM " QM_LIVE_ORDERS
+         "WHERE o.state IN ('intent', 'submitted') AND o.epoch IS NOT NULL AND NOT EXISTS ("
          "SELECT FROM quantmesh.instance AS i "
-         "WHERE i.instance = o.instance AND i.epoch = o.epoch AND i.state = 'alive') "
-         "LIMIT $1 FOR NO KEY UPDATE OF o SKIP LOCKED",
+         "WHERE i.instance = o.instance AND i.epoch = o.epoch AND i.state = 'alive') ORDER BY o.order_id) AS orphan, "
+         "LATERAL (SELECT o.account, o.order_id FROM quantmesh.orders AS o "
+         "WHERE o.account = orphan.account AND o.order_id = orphan.order_id AND o.state IN ('intent', 'submitted') "
+         "FOR NO KEY UPDATE SKIP LOCKED) AS locked LIMIT $1",
          1,
          {INT8OID}};
     Datum values[] = {Int64GetDatum(ORPHANS_MAX)};

@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "fence.h"
 #include "fmgr.h"
+#include "live_order.h"
 #include "order_row.h"
 #include "place.h"
 #include "query.h"
@@ -29,11 +30,14 @@ Datum
 qm_forget_replies(PG_FUNCTION_ARGS)
 {
     static const char function[] = "quantmesh.forget_replies()";
-    static QmQuery query = {"SELECT account, order_id FROM quantmesh.orders "
-                            "WHERE exposed AND state = 'submitted' AND send_before < $1 "
-                            "ORDER BY order_id + 0 LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
-                            2,
-                            {TIMESTAMPTZOID, INT4OID}};
+    static QmQuery query =
+        {"SELECT locked.account, locked.order_id FROM (SELECT o.account, o.order_id FROM " QM_LIVE_ORDERS
+         "WHERE o.state = 'submitted' AND o.send_before < $1 ORDER BY o.order_id) AS late, "
+         "LATERAL (SELECT o.account, o.order_id FROM quantmesh.orders AS o "
+         "WHERE o.account = late.account AND o.order_id = late.order_id AND o.state = 'submitted' "
+         "AND o.send_before < $1 FOR NO KEY UPDATE SKIP LOCKED) AS locked LIMIT $2",
+         2,
+         {TIMESTAMPTZOID, INT4OID}};
     TimestampTz overdue = GetCurrentTimestamp() - (int64) qm_acceptance_window_ms * 1000 / 4;
     Datum values[] = {TimestampTzGetDatum(overdue), Int32GetDatum(ORDERS_PER_CALL)};
     QmQueryScope scope;

@@ -130,8 +130,10 @@ qm_pass_query(const QmPass *pass, QmQuery *query, const Datum *values)
 void
 qm_pass_load(QmPass *pass)
 {
-    static QmQuery query = {"SELECT " LOCAL_COLUMNS " FROM quantmesh.orders AS o "
-                            "WHERE o.account = $1 AND o.symbol = $2 AND o.exposed ORDER BY o.order_id + 0",
+    static QmQuery query = {"SELECT o.* FROM quantmesh.live_order AS l, "
+                            "LATERAL (SELECT " LOCAL_COLUMNS " FROM quantmesh.orders AS o "
+                            "WHERE o.account = l.account AND o.order_id = l.order_id OFFSET 0) AS o "
+                            "WHERE l.account = $1 AND l.symbol = $2 ORDER BY l.order_id",
                             2,
                             {TEXTOID, TEXTOID}};
     Loading loading = {.pass = pass, .next_xid = ReadNextFullTransactionId()};
@@ -523,10 +525,10 @@ static void
 judge_known_trades(Loading *loading, QmRemoteTrade *trades)
 {
     static QmQuery query =
-        {"SELECT t.number, f.side = t.side AND f.quantity = t.quantity AND f.price = t.price "
+        {"SELECT t.number, f.quantity = t.quantity AND f.price = t.price "
          "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
          "JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
-         "AND f.kind = 'trade'",
+         "AND f.side = t.side AND f.kind = 'trade'",
          6,
          {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
     const QmSnapshot *snapshot = &loading->pass->snapshot;

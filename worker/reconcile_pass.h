@@ -10,6 +10,7 @@
 #include "order_row.h"
 #include "query.h"
 #include "reconcile.h"
+#include "reconcile_metric.h"
 #include "snapshot.h"
 
 /* What became of a finding. */
@@ -69,7 +70,7 @@ extern int64 qm_finding_order(const QmPass *pass, const QmFinding *finding);
 extern Jsonb *qm_finding_local(const QmPass *pass, const QmFinding *finding);
 extern Jsonb *qm_finding_remote(const QmPass *pass, const QmFinding *finding);
 extern void qm_pass_record(QmPass *pass);
-extern void qm_pass_record_end(const QmPass *pass, const char *status, const char *message);
+extern void qm_pass_record_end(const QmPass *pass, QmRunStatus status, const char *message);
 extern const char *qm_fate_name(QmFate fate);
 
 #endif

@@ -9,6 +9,8 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "fence.h"
+#include "live_order.h"
+#include "market_number.h"
 #include "query_row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -30,10 +32,12 @@ static void reduce_where_positions_differ(const QmPass *pass);
 static bool is_trustworthy(const QmPass *pass);
 static void mark_snapshot(const QmPass *pass);
 static void insert_run(const QmPass *pass, int64 resolved);
-static const char *status_of(const QmPass *pass);
+static QmRunStatus status_of(const QmPass *pass);
+static void count(const QmPass *pass);
 static int64 count_fates(const QmPass *pass, QmFate fate);
 static Jsonb *count_codes(const QmPass *pass);
-static bool find_base_balance(const QmPass *pass, QmUnits *expected, QmUnits *actual);
+static void log_news(const QmPass *pass, const char *status, Jsonb *counts, const char *message);
+static bool find_difference(const QmPass *pass, QmUnits *difference);
 static Datum amount_datum(QmUnits amount);
 static Jsonb *show_trade(const QmRemoteTrade *trade);
 
@@ -60,7 +64,10 @@ qm_finding_subject(const QmPass *pass, const QmFinding *finding)
     if (finding->balance >= 0)
         return pstrdup(comparison->balances[finding->balance].asset);
     if (finding->trade >= 0 && finding->code != QM_FINDING_EXTERNAL_ORDER && finding->code != QM_FINDING_ORPHAN_OURS)
-        return psprintf("%s:%s", pass->symbol, comparison->trades[finding->trade].trade_id);
+        return psprintf("%s:%s:%s",
+                        pass->symbol,
+                        comparison->trades[finding->trade].trade_id,
+                        comparison->trades[finding->trade].buy ? "buy" : "sell");
     if (finding->local >= 0)
         return psprintf(INT64_FORMAT, qm_finding_order(pass, finding));
     if (finding->remote >= 0)
@@ -172,7 +179,44 @@ qm_pass_record(QmPass *pass)
                      errdetail("Its orders were compared with the exchange.")));
     }
     mark_snapshot(pass);
+    log_news(pass, qm_run_status_name(status_of(pass)), count_codes(pass), pass->discarded);
     insert_run(pass, resolved);
+    count(pass);
+}
+
+/*
+ * log_news writes a line when the market's pass ended otherwise than the one
+ * before, or found something else; what goes on as it was is not said again.
+ */
+static void
+log_news(const QmPass *pass, const char *status, Jsonb *counts, const char *message)
+{
+    static QmQuery query =
+        {"SELECT status = $3 AND (counts = $4 OR $5 IS NOT NULL) AND message IS NOT DISTINCT FROM $5 "
+         "FROM quantmesh.reconcile_run WHERE account = $1 AND symbol = $2 "
+         "ORDER BY run_id DESC LIMIT 1",
+         5,
+         {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID}};
+    bool nulls[] = {false, false, false, false, message == NULL};
+    Datum values[] = {CStringGetTextDatum(pass->account),
+                      CStringGetTextDatum(pass->symbol),
+                      CStringGetTextDatum(status),
+                      PointerGetDatum(counts),
+                      message == NULL ? (Datum) 0 : CStringGetTextDatum(message)};
+    bool first = qm_query_run(&query, values, nulls) == 0;
+
+    if (first ? JB_ROOT_COUNT(counts) == 0 && message == NULL : qm_row_bool(0, 0))
+        return;
+    ereport(LOG,
+            (errmsg("reconciliation of market \"%s\" of account \"%s\": %s%s%s",
+                    pass->symbol,
+                    pass->account,
+                    status,
+                    message == NULL ? "" : ": ",
+                    message == NULL ? "" : message),
+             JB_ROOT_COUNT(counts) == 0
+                 ? 0
+                 : errdetail("Found: %s.", JsonbToCString(NULL, &counts->root, VARSIZE(counts)))));
 }
 
 /* record_finding records one finding; what was repaired is resolved at once. */
@@ -319,27 +363,54 @@ mark_snapshot(const QmPass *pass)
     (void) qm_query_run(&query, values, NULL);
 }
 
-/* insert_run writes the row of reconcile_run. */
+/*
+ * insert_run writes the row of reconcile_run. The exchange's position is ours
+ * and the difference that its balance shows.
+ */
 static void
 insert_run(const QmPass *pass, int64 resolved)
 {
     static QmQuery query =
         {"INSERT INTO quantmesh.reconcile_run (account, run_id, symbol, snapshot_id, status, policy, started_at, "
          "finished_at, orders, remote_orders, trades, matched, deferred, findings, repaired, asked, resolved, counts, "
-         "local_position, exchange_position, message) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-         "pg_catalog.clock_timestamp(), $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
-         20,
-         {TEXTOID, INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID,    INT8OID,    INT8OID,
-          INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, JSONBOID,       NUMERICOID, NUMERICOID, TEXTOID}};
+         "local_position, exchange_position, realized_profit, open_buys, open_sells, pending_sell, message) "
+         "SELECT $1, $2, $3, $4, $5, $6, $7, pg_catalog.clock_timestamp(), $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+         "$17, p.quantity, p.quantity + $18, p.profit, o.buys, o.sells, o.pending_sell, $19 "
+         "FROM (SELECT trim_scale(coalesce(sum(x.quantity), 0)) AS quantity, "
+         "trim_scale(coalesce(sum(x.realized_profit), 0)) AS profit "
+         "FROM quantmesh.position AS x WHERE x.account = $1 AND x.symbol = $3) AS p, "
+         "(SELECT count(*) FILTER (WHERE y.side = 'buy') AS buys, count(*) FILTER (WHERE y.side = 'sell') AS sells, "
+         "trim_scale(coalesce(sum(greatest(y.quantity - y.filled_quantity - y.busted_quantity, 0)) "
+         "FILTER (WHERE y.side = 'sell'), 0)) AS pending_sell FROM (SELECT o.* FROM " QM_LIVE_ORDERS
+         "WHERE l.account = $1 AND l.symbol = $3 AND o.live) AS y) AS o",
+         19,
+         {TEXTOID,
+          INT8OID,
+          TEXTOID,
+          INT8OID,
+          TEXTOID,
+          TEXTOID,
+          TIMESTAMPTZOID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          INT8OID,
+          JSONBOID,
+          NUMERICOID,
+          TEXTOID}};
     const QmComparison *comparison = &pass->comparison;
-    QmUnits expected = 0;
-    QmUnits actual = 0;
-    bool judged = find_base_balance(pass, &expected, &actual);
+    QmUnits difference = 0;
+    bool judged = find_difference(pass, &difference);
     Datum values[] = {CStringGetTextDatum(pass->account),
                       Int64GetDatum(pass->run_id),
                       CStringGetTextDatum(pass->symbol),
                       Int64GetDatum(pass->snapshot_id),
-                      CStringGetTextDatum(status_of(pass)),
+                      CStringGetTextDatum(qm_run_status_name(status_of(pass))),
                       CStringGetTextDatum(qm_policy_name(pass->policy)),
                       TimestampTzGetDatum(pass->started_at),
                       Int64GetDatum((int64) comparison->nlocals),
@@ -352,26 +423,26 @@ insert_run(const QmPass *pass, int64 resolved)
                       Int64GetDatum(count_fates(pass, QM_FATE_ASKED)),
                       Int64GetDatum(resolved),
                       PointerGetDatum(count_codes(pass)),
-                      amount_datum(expected),
-                      amount_datum(actual),
+                      amount_datum(difference),
                       pass->discarded == NULL ? (Datum) 0 : CStringGetTextDatum(pass->discarded)};
     bool nulls[lengthof(values)] = {0};
 
-    nulls[17] = nulls[18] = !judged;
-    nulls[19] = pass->discarded == NULL;
+    nulls[17] = !judged;
+    nulls[18] = pass->discarded == NULL;
     (void) qm_query_run(&query, values, nulls);
 }
 
 /* qm_pass_record_end writes a run that came to nothing, and takes its snapshots out of the way. */
 void
-qm_pass_record_end(const QmPass *pass, const char *status, const char *message)
+qm_pass_record_end(const QmPass *pass, QmRunStatus status, const char *message)
 {
     static QmQuery query =
         {"WITH given_up AS (UPDATE quantmesh.snapshot SET state = 'discarded' "
          "WHERE account = $1 AND symbol = $2 AND state = 'new' RETURNING snapshot_id) "
          "INSERT INTO quantmesh.reconcile_run (account, run_id, symbol, snapshot_id, status, policy, started_at, "
          "finished_at, orders, remote_orders, trades, matched, deferred, findings, repaired, asked, resolved, counts, "
-         "message) SELECT m.account, $3, m.symbol, (SELECT max(g.snapshot_id) FROM given_up AS g), $4, m.policy, "
+         "message) SELECT m.account, $3, m.symbol, (SELECT max(g.snapshot_id) FROM given_up AS g), $4, "
+         "CASE WHEN m.policy IN ('repair', 'enforce') THEN m.policy ELSE 'report' END, "
          "pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', $5 "
          "FROM quantmesh.market AS m WHERE m.account = $1 AND m.symbol = $2",
          5,
@@ -379,21 +450,34 @@ qm_pass_record_end(const QmPass *pass, const char *status, const char *message)
     Datum values[] = {CStringGetTextDatum(pass->account),
                       CStringGetTextDatum(pass->symbol),
                       Int64GetDatum(qm_fence_draw()),
-                      CStringGetTextDatum(status),
+                      CStringGetTextDatum(qm_run_status_name(status)),
                       CStringGetTextDatum(message)};
 
+    log_news(pass, qm_run_status_name(status), qm_jsonb_object(0, NULL), message);
     (void) qm_query_run(&query, values, NULL);
+    qm_reconcile_count_run(qm_market_number(pass->account, pass->symbol), status, 0);
 }
 
-/* status_of sums the pass up in a word. */
-static const char *
+/* status_of sums the pass up. */
+static QmRunStatus
 status_of(const QmPass *pass)
 {
     if (pass->discarded != NULL)
-        return "discarded";
+        return QM_RUN_DISCARDED;
     if (pass->verdict.nfindings > 0)
-        return "findings";
-    return pass->verdict.ndeferred > 0 ? "deferred" : "clean";
+        return QM_RUN_FINDINGS;
+    return pass->verdict.ndeferred > 0 ? QM_RUN_DEFERRED : QM_RUN_CLEAN;
+}
+
+/* count tells the metrics. */
+static void
+count(const QmPass *pass)
+{
+    int market = qm_market_number(pass->account, pass->symbol);
+
+    for (size_t i = 0; i < pass->verdict.nfindings; i++)
+        qm_reconcile_count_finding(market, pass->findings[i].code, pass->fates[i] == QM_FATE_REPAIRED);
+    qm_reconcile_count_run(market, status_of(pass), GetCurrentTimestamp() - pass->started_at);
 }
 
 /* count_fates counts findings by what became of them. */
@@ -428,9 +512,9 @@ count_codes(const QmPass *pass)
     return qm_jsonb_object(npairs, pairs);
 }
 
-/* find_base_balance finds what was judged of the market's base asset; false when it was not. */
+/* find_difference finds what the exchange has of the market's base asset beyond what we expect; false when it was not judged. */
 static bool
-find_base_balance(const QmPass *pass, QmUnits *expected, QmUnits *actual)
+find_difference(const QmPass *pass, QmUnits *difference)
 {
     static QmQuery query = {"SELECT base_asset FROM quantmesh.market WHERE account = $1 AND symbol = $2",
                             2,
@@ -443,10 +527,11 @@ find_base_balance(const QmPass *pass, QmUnits *expected, QmUnits *actual)
     base = qm_row_text(0, 0);
     for (size_t i = 0; i < pass->comparison.nbalances; i++)
     {
-        if (strcmp(pass->comparison.balances[i].asset, base) != 0)
+        const QmBalance *balance = &pass->comparison.balances[i];
+
+        if (strcmp(balance->asset, base) != 0)
             continue;
-        *expected = pass->comparison.balances[i].expected;
-        *actual = pass->comparison.balances[i].actual;
+        *difference = balance->actual - balance->expected;
         return true;
     }
     return false;

@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(97);
+SELECT plan(98);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -87,6 +87,11 @@ INSERT INTO expected_function VALUES
 ('f', 'assign_markets', '', 'bigint', 'v', 0),
 ('f', 'instance_lease_left', 'instance text', 'interval', 'v', 0),
 ('f', 'tell_state', 'account text, symbol text, state text, reason text', 'void', 'v', 0),
+('f', 'request_snapshot', 'account text, symbol text', 'bigint', 'v', 0),
+('f', 'submit_snapshot', 'account text, symbol text, task bigint, started_at timestamp with time zone, finished_at timestamp with time zone, open_orders jsonb, trades jsonb, balances jsonb, complete boolean DEFAULT true', 'bigint', 'v', 1),
+('f', 'reconcile', 'account text, symbol text, dry_run boolean DEFAULT false, OUT code text, OUT subject text, OUT order_id bigint, OUT repair text, OUT allowed boolean, OUT outcome text, OUT local jsonb, OUT remote jsonb, OUT run_id bigint, OUT snapshot_id bigint', 'SETOF record', 'v', 1),
+('f', 'set_reconcile', 'account text, symbol text, policy text DEFAULT NULL::text, every interval DEFAULT NULL::interval, grace interval DEFAULT NULL::interval, blind_after interval DEFAULT NULL::interval', 'void', 'v', 4),
+('f', 'resolve_discrepancy', 'account text, discrepancy_id bigint, resolution text', 'boolean', 'v', 0),
 ('f', 'account_is_visible', 'account text', 'boolean', 's', 0),
 ('f', 'market_is_trusted', 'trusted_tag text', 'boolean', 'v', 0),
 ('f', 'next_id', '', 'bigint', 'v', 0),
@@ -116,14 +121,16 @@ SELECT is_empty(
     'SQL, plpgsql and SECURITY DEFINER functions pin search_path to pg_catalog, pg_temp');
 SELECT set_eq(
     $$ SELECT proname::text FROM member_function WHERE prosecdef $$,
-    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline', 'assign_market', 'set_reconcile', 'resolve_discrepancy'],
+    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline',
+          'set_reconcile', 'resolve_discrepancy', 'assign_market'],
     'only functions of operators are SECURITY DEFINER');
 SELECT is_empty(
     $$ SELECT f.oid::regprocedure FROM member_function AS f, unnest(f.proargnames[1:f.pronargs]) AS a (name)
        WHERE f.proname IN ('place_order', 'place_orders', 'claim_orders', 'replace_order', 'apply_report', 'resolve_submission', 'settle_order', 'cancel_order',
                            'cancel_exchange_order', 'cancel_orders', 'resolve_cancel', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume',
-                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted', 'register_instance', 'heartbeat', 'finish_task',
-                           'leave_instance', 'assign_market', 'instance_lease_left', 'tell_state')
+                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted',
+                           'request_snapshot', 'submit_snapshot', 'reconcile', 'set_reconcile', 'resolve_discrepancy',
+                           'register_instance', 'heartbeat', 'finish_task', 'leave_instance', 'assign_market', 'instance_lease_left', 'tell_state')
          AND obj_description(f.oid, 'pg_proc') !~ format('\m%s\M[^.]*:', a.name)
          AND NOT (f.proname IN ('cancel_exchange_order', 'cancel_orders') AND a.name = 'account') $$,
     'comments on functions of orders name every argument');
@@ -192,8 +199,9 @@ SELECT is_empty(
 SELECT set_has(
     $$ SELECT c::regclass::text FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'quantmesh' $$,
     $$ VALUES ('quantmesh.fence_floor'), ('quantmesh.role_right'), ('quantmesh.force_unlock_log'), ('quantmesh.account'), ('quantmesh.market'), ('quantmesh.instance'),
-              ('quantmesh.orders'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
-              ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action') $$,
+              ('quantmesh.orders'), ('quantmesh.live_order'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
+              ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action'),
+              ('quantmesh.other_commission'), ('quantmesh.instance_market'), ('quantmesh.fixed_assignment'), ('quantmesh.assignment'), ('quantmesh.task'), ('quantmesh.snapshot'), ('quantmesh.reconcile_run') $$,
     'tables with user data are dumped');
 SELECT is_empty(
     $$ SELECT oid::regclass FROM member_relation WHERE relkind = 'r'
@@ -339,6 +347,8 @@ SELECT is(pg_temp.columns_of('quantmesh.orders'),
     'timestamp with time zone, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
     'text', 'columns of orders');
+SELECT is(pg_temp.columns_of('quantmesh.live_order'),
+    'account text, order_id bigint, symbol text, side text, price numeric, slot text', 'columns of live_order');
 SELECT is(pg_temp.columns_of('quantmesh.exchange_order'),
     'account text, symbol text, exchange_order_id text, order_id bigint, attempt integer', 'columns of exchange_order');
 SELECT is(pg_temp.columns_of('quantmesh.order_event'),
@@ -350,7 +360,7 @@ SELECT is(pg_temp.columns_of('quantmesh.fill'),
     'numeric, cost_after numeric, profit_after numeric', 'columns of fill');
 SELECT is(pg_temp.columns_of('quantmesh.position'),
     'account text, symbol text, strategy text, quantity numeric, cost numeric, realized_profit numeric, last_executed_at timestamp with time zone, '
-    'last_trade_id text, last_kind text, updated_at timestamp with time zone', 'columns of position');
+    'last_trade_id text, last_side text, last_kind text, updated_at timestamp with time zone', 'columns of position');
 SELECT is(pg_temp.columns_of('quantmesh.balance_baseline'),
     'account text, asset text, amount numeric, reason text, set_by name, set_at timestamp with time zone', 'columns of balance_baseline');
 SELECT is(pg_temp.columns_of('quantmesh.discrepancy'),
