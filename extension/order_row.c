@@ -1,9 +1,9 @@
 /*
  * Order rows. An order is read under its row lock, changed in memory, and
- * written back together with its event, and its row of quantmesh.live_order, by
- * the one function that updates quantmesh.orders. The columns that follow from others (live, exposed) are
- * computed here, and so is what the order adds to exposure; counts of states and
- * durations are told to the metrics in the same place.
+ * written back, with its event and its row of quantmesh.live_order, by the one
+ * function that updates quantmesh.orders. The columns that follow from others
+ * (live, exposed) are computed here, and so is what the order adds to exposure;
+ * counts of states and durations are told to the metrics in the same place.
  */
 #include "order_row.h"
 
