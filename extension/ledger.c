@@ -21,7 +21,8 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decimal.h"
-#include "ledger_step.h"
+#include "ledger_known.h"
+#include "ledger_opening.h"
 #include "market_number.h"
 #include "miscadmin.h"
 #include "order_metric.h"
@@ -42,20 +43,6 @@ typedef struct Position
     QmFillKey last;
 } Position;
 
-/* What the ledger has under a trade id. */
-typedef struct Known
-{
-    bool found;
-    int64 order_id;
-    Numeric quantity; /* negative for a bust */
-    Numeric price;
-    Numeric commission;
-    char *commission_asset;
-    bool maker_known;
-    bool time_known;
-    TimestampTz executed_at;
-} Known;
-
 /* A fill as its row has it. */
 typedef struct Row
 {
@@ -65,17 +52,14 @@ typedef struct Row
 } Row;
 
 static bool try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking);
+static bool is_pruned(const QmOrder *order, const QmTrade *trade, QmOpening *opening, QmBooking *booking);
 static bool lock_position(const QmOrder *order, const char *unless_known, Position *position);
 static void create_position(const QmOrder *order);
-static void read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin);
-static bool book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *booking);
+static bool book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, Position *position, QmBooking *booking);
 static bool insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmRunning *after);
 static void count_trade(const QmOrder *order, const QmFill *fill);
-static QmFill fill_of(const QmOrder *order, const QmTrade *trade);
-static bool same_numbers(const Known *known, const QmTrade *trade);
-static bool same_commission(const Known *known, const QmTrade *trade);
-static Jsonb *show(const Known *known);
-static void complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking);
+static QmFill fill_of(const QmOrder *order, const QmTrade *trade, const QmOpening *opening);
+static void complete(const QmOrder *order, const QmTrade *trade, const QmKnown *known, QmBooking *booking);
 static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker, bool time);
 static void recompute(const QmOrder *order, Position *position, const QmFillKey *from);
 static void read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running);
@@ -98,37 +82,53 @@ qm_ledger_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
 /*
  * try_to_book returns false when it has to be tried again: the position had no
  * row, or another transaction has booked the trade id meanwhile. A trade id
- * belongs to one order; nothing is booked for another.
+ * belongs to one order; nothing is booked for another. What is not in the ledger
+ * and may have been pruned is left alone.
  */
 static bool
 try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
 {
     Position position;
-    Known same;
-    Known twin;
+    QmOpening opening;
+    QmKnown same;
+    QmKnown twin;
 
     if (lock_position(order, trade->trade_id, &position))
-        return book(order, trade, &position, booking);
+        return is_pruned(order, trade, &opening, booking) || book(order, trade, &opening, &position, booking);
 
-    read_known(order, trade, &same, &twin);
+    qm_known_read(order, trade, &same, &twin);
     if (!same.found && !twin.found)
     {
+        if (is_pruned(order, trade, &opening, booking))
+            return true;
         create_position(order);
         return false;
     }
     if (same.found)
     {
-        if (same.order_id == order->order_id && same_numbers(&same, trade) && same_commission(&same, trade))
+        if (same.order_id == order->order_id && qm_known_has_numbers(&same, trade) && qm_known_has_commission(&same, trade))
             complete(order, trade, &same, booking);
         else
-            booking->known = show(&same);
+            booking->known = qm_known_show(&same);
         return true;
     }
-    if (twin.order_id != order->order_id || !same_numbers(&twin, trade))
-        booking->known = show(&twin);
+    if (twin.order_id != order->order_id || !qm_known_has_numbers(&twin, trade))
+        booking->known = qm_known_show(&twin);
     if (twin.order_id != order->order_id)
         return true;
-    return lock_position(order, NULL, &position) && book(order, trade, &position, booking);
+    if (!lock_position(order, NULL, &position))
+        return false;
+    qm_opening_read(order, trade->trade_id, &opening);
+    return book(order, trade, &opening, &position, booking);
+}
+
+/* is_pruned says whether the trade may be one that the ledger had and that was pruned. */
+static bool
+is_pruned(const QmOrder *order, const QmTrade *trade, QmOpening *opening, QmBooking *booking)
+{
+    qm_opening_read(order, trade->trade_id, opening);
+    booking->pruned = opening->covers;
+    return opening->covers;
 }
 
 /*
@@ -185,44 +185,11 @@ create_position(const QmOrder *order)
     (void) qm_query_run(&query, values, NULL);
 }
 
-/* read_known reads what is booked under the trade's id: of its own kind, and of the other. */
-static void
-read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
-{
-    static QmQuery query = {"SELECT kind = 'bust', order_id, quantity, price, commission, commission_asset, is_maker "
-                            "IS NOT NULL, executed_at, time_known "
-                            "FROM quantmesh.fill WHERE account = $1 AND symbol = $2 AND trade_id = $3 "
-                            "ORDER BY kind LIMIT 2",
-                            3,
-                            {TEXTOID, TEXTOID, TEXTOID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(trade->trade_id)};
-    uint64 rows = qm_query_read_latest(&query, values, NULL);
-
-    memset(same, 0, sizeof(*same));
-    memset(twin, 0, sizeof(*twin));
-    for (uint64 row = 0; row < rows; row++)
-    {
-        Known *known = qm_row_bool(row, 0) == trade->bust ? same : twin;
-
-        known->found = true;
-        known->order_id = qm_row_int64(row, 1);
-        known->quantity = qm_row_number(row, 2);
-        known->price = qm_row_number(row, 3);
-        known->commission = qm_row_number(row, 4);
-        known->commission_asset = qm_row_text(row, 5);
-        known->maker_known = qm_row_bool(row, 6);
-        known->executed_at = qm_row_int64(row, 7);
-        known->time_known = qm_row_bool(row, 8);
-    }
-}
-
 /* book adds the trade to the ledger; false when its id was booked meanwhile. The position is locked. */
 static bool
-book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *booking)
+book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, Position *position, QmBooking *booking)
 {
-    QmFill fill = fill_of(order, trade);
+    QmFill fill = fill_of(order, trade, opening);
     Numeric before = position->running.quantity;
     QmRunning after = position->running;
 
@@ -241,9 +208,9 @@ book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *
     return true;
 }
 
-/* fill_of returns the trade as the ledger counts it. */
+/* fill_of returns the trade as the ledger counts it: behind its opening, where fills were pruned. */
 static QmFill
-fill_of(const QmOrder *order, const QmTrade *trade)
+fill_of(const QmOrder *order, const QmTrade *trade, const QmOpening *opening)
 {
     Numeric commission = trade->commission == NULL ? qm_decimal_zero() : qm_decimal_trim(trade->commission);
     Numeric quantity = qm_decimal_trim(trade->quantity);
@@ -252,6 +219,7 @@ fill_of(const QmOrder *order, const QmTrade *trade)
     fill.key.executed_at = trade->executed_at != 0 ? trade->executed_at : GetCurrentTimestamp();
     fill.key.trade_id = trade->trade_id;
     fill.key.bust = trade->bust;
+    fill.key.executed_at = qm_opening_clamp(opening, &fill.key);
     fill.quantity = trade->bust ? qm_decimal_negate(quantity) : quantity;
     fill.commission = trade->bust ? qm_decimal_negate(commission) : commission;
     fill.commission_asset = trade->commission == NULL ? NULL : trade->commission_asset;
@@ -333,51 +301,25 @@ count_trade(const QmOrder *order, const QmFill *fill)
                          DatumGetFloat8(price));
 }
 
-/* same_numbers says whether quantity and price are those that are known, of whatever kind. */
-static bool
-same_numbers(const Known *known, const QmTrade *trade)
-{
-    return qm_decimal_cmp(qm_decimal_abs(known->quantity), trade->quantity) == 0 &&
-           qm_decimal_cmp(known->price, trade->price) == 0;
-}
-
-/* same_commission says whether the commission is the one that is known, as far as either side knows it. */
-static bool
-same_commission(const Known *known, const QmTrade *trade)
-{
-    Numeric booked = trade->bust ? qm_decimal_negate(known->commission) : known->commission;
-
-    if (trade->commission == NULL || known->commission_asset == NULL)
-        return true;
-    return qm_decimal_cmp(booked, trade->commission) == 0 &&
-           strcmp(known->commission_asset, trade->commission_asset) == 0;
-}
-
-/* show returns what is known, for a discrepancy. */
-static Jsonb *
-show(const Known *known)
-{
-    const char *pairs[][2] = {{"order_id", psprintf(INT64_FORMAT, known->order_id)},
-                              {"quantity", qm_decimal_text(known->quantity)},
-                              {"price", qm_decimal_text(known->price)},
-                              {"commission", qm_decimal_text(known->commission)},
-                              {"commission_asset", known->commission_asset}};
-
-    return qm_jsonb_object(lengthof(pairs), (const char *const(*)[2]) pairs);
-}
-
 /* complete adds to a fill what an earlier report of it did not say: commission, maker, its time, or an earlier one. */
 static void
-complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking)
+complete(const QmOrder *order, const QmTrade *trade, const QmKnown *known, QmBooking *booking)
 {
-    QmFill fill = fill_of(order, trade);
+    QmOpening opening = {0};
+    QmFill fill = fill_of(order, trade, &opening);
     bool commission = trade->commission != NULL && trade->commission_asset != NULL && known->commission_asset == NULL;
     bool maker = trade->is_maker >= 0 && !known->maker_known;
-    bool time = trade->executed_at != 0 && (!known->time_known || trade->executed_at < known->executed_at);
+    bool time = trade->executed_at != 0 && (!known->time_known || fill.key.executed_at < known->executed_at);
     QmFillKey from = fill.key;
     Position position;
     Numeric before;
 
+    if (time)
+    {
+        qm_opening_read(order, trade->trade_id, &opening);
+        fill.key.executed_at = qm_opening_clamp(&opening, &fill.key);
+        time = !known->time_known || fill.key.executed_at < known->executed_at;
+    }
     if (!commission && !maker && !time)
         return;
     if (!lock_position(order, NULL, &position))
@@ -453,7 +395,7 @@ recompute(const QmOrder *order, Position *position, const QmFillKey *from)
     write_position(order, position);
 }
 
-/* read_predecessor reads the running values after the fill before the key; zeros where there is none. */
+/* read_predecessor reads the running values after the fill before the key, or those that the ledger opens with. */
 static void
 read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
 {
@@ -470,11 +412,18 @@ read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
                       TimestampTzGetDatum(key->executed_at),
                       CStringGetTextDatum(key->trade_id),
                       BoolGetDatum(key->bust)};
-    bool found = qm_query_run(&query, values, NULL) > 0;
+    QmOpening opening;
 
-    running->quantity = found ? qm_row_number(0, 0) : qm_decimal_zero();
-    running->cost = found ? qm_row_number(0, 1) : qm_decimal_zero();
-    running->profit = found ? qm_row_number(0, 2) : qm_decimal_zero();
+    if (qm_query_run(&query, values, NULL) > 0)
+    {
+        *running = (QmRunning){qm_row_number(0, 0), qm_row_number(0, 1), qm_row_number(0, 2)};
+        return;
+    }
+    qm_opening_read(order, key->trade_id, &opening);
+    if (opening.exists)
+        *running = opening.running;
+    else
+        *running = (QmRunning){qm_decimal_zero(), qm_decimal_zero(), qm_decimal_zero()};
 }
 
 /*
