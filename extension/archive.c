@@ -8,18 +8,19 @@
 
 #include "catalog/pg_type.h"
 #include "query.h"
-#include "query_row.h"
 #include "utils/builtins.h"
 
-/* qm_order_unarchive brings an order back; false when it is not in the archive. */
-bool
+/*
+ * qm_order_unarchive brings an order back, if it is in the archive. If somebody else
+ * brings it back just then, it waits for that: so the caller looks again in any case.
+ */
+void
 qm_order_unarchive(const char *account, int64 order_id)
 {
     static QmQuery query = {"SELECT quantmesh.unarchive_order($1, $2)", 2, {TEXTOID, INT8OID}};
     Datum values[] = {CStringGetTextDatum(account), Int64GetDatum(order_id)};
 
     (void) qm_query_run(&query, values, NULL);
-    return qm_row_bool(0, 0);
 }
 
 /* qm_orders_unarchive brings those of several orders back that are in the archive. */

@@ -9,7 +9,7 @@
 #include "utils/array.h"
 
 /* Called inside a scope of query.h. */
-extern bool qm_order_unarchive(const char *account, int64 order_id);
+extern void qm_order_unarchive(const char *account, int64 order_id);
 extern void qm_orders_unarchive(const char *account, ArrayType *order_ids);
 
 #endif

@@ -84,7 +84,8 @@ qm_order_lock(const char *account, int64 order_id)
     if (qm_query_run(&query, key, NULL) == 0)
     {
         require_visible(key);
-        if (!qm_order_unarchive(account, order_id) || qm_query_run(&query, key, NULL) == 0)
+        qm_order_unarchive(account, order_id);
+        if (qm_query_run(&query, key, NULL) == 0)
             return NULL;
     }
     return read_order();

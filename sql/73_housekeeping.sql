@@ -71,7 +71,7 @@ $$;
 COMMENT ON FUNCTION quantmesh.archive_orders(text, timestamptz, integer) IS
     'Moves orders to order_archive that have ended and have not changed since. account: whose. before: since when. max_rows: at most so many. Returns how many, and whether there are more; NULL if others have locked some. Internal.';
 
-CREATE FUNCTION quantmesh.unarchive_order(account text, order_id bigint) RETURNS boolean
+CREATE FUNCTION quantmesh.unarchive_order(account text, order_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     archived quantmesh.orders;
@@ -80,18 +80,17 @@ BEGIN
         WHERE a.account = unarchive_order.account AND a.order_id = unarchive_order.order_id
         RETURNING a.* INTO archived;
     IF NOT FOUND THEN
-        RETURN false;
+        RETURN;
     END IF;
     -- Its request may have been made anew meanwhile.
     IF EXISTS (SELECT FROM quantmesh.orders AS o WHERE o.account = archived.account AND o.request_id = archived.request_id) THEN
         archived.request_id := NULL;
     END IF;
     INSERT INTO quantmesh.orders VALUES (archived.*);
-    RETURN true;
 END;
 $$;
 COMMENT ON FUNCTION quantmesh.unarchive_order(text, bigint) IS
-    'Brings an order back from order_archive, since something is said about it. account, order_id: the order. False if it is not there. Internal.';
+    'Brings an order back from order_archive, if it is there, since something is said about it. account, order_id: the order. Internal.';
 
 CREATE FUNCTION quantmesh.prune_order_events(account text, before timestamptz, max_rows integer, OUT rows bigint, OUT more boolean) RETURNS record
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -200,7 +199,7 @@ BEGIN
             SELECT r.account, r.symbol, r.run_id FROM quantmesh.reconcile_run AS r
             WHERE r.account = prune_rows.account AND r.finished_at < before
               AND EXISTS (SELECT FROM quantmesh.reconcile_run AS n WHERE n.account = r.account AND n.symbol = r.symbol AND n.run_id > r.run_id)
-              AND (r.status NOT IN ('clean', 'deferred', 'findings')
+              AND (r.status NOT IN ('clean', 'deferred') AND (r.status <> 'findings' OR r.findings <> r.repaired)
                    OR EXISTS (SELECT FROM quantmesh.reconcile_run AS n WHERE n.account = r.account AND n.symbol = r.symbol AND n.run_id > r.run_id
                               AND (n.status IN ('clean', 'deferred') OR (n.status = 'findings' AND n.findings = n.repaired))))
             ORDER BY r.finished_at LIMIT max_rows FOR UPDATE SKIP LOCKED) AS old

@@ -30,6 +30,13 @@ static int64 done; /* rows of the job so far */
 
 static bool run_batch(int job);
 
+/* qm_housekeeping_hurry begins the next round at once: settings may have changed. */
+void
+qm_housekeeping_hurry(void)
+{
+    begin_us = 0;
+}
+
 /* qm_housekeeping_pass goes on with the round, or begins one if it is time. */
 void
 qm_housekeeping_pass(void)
