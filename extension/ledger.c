@@ -55,7 +55,8 @@ static bool try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *b
 static bool is_pruned(const QmOrder *order, const QmTrade *trade, QmOpening *opening, QmBooking *booking);
 static bool lock_position(const QmOrder *order, const char *unless_known, Position *position);
 static void create_position(const QmOrder *order);
-static bool book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, Position *position, QmBooking *booking);
+static bool book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, Position *position,
+                 QmBooking *booking);
 static bool insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmRunning *after);
 static void count_trade(const QmOrder *order, const QmFill *fill);
 static QmFill fill_of(const QmOrder *order, const QmTrade *trade, const QmOpening *opening);
@@ -106,7 +107,8 @@ try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
     }
     if (same.found)
     {
-        if (same.order_id == order->order_id && qm_known_has_numbers(&same, trade) && qm_known_has_commission(&same, trade))
+        if (same.order_id == order->order_id && qm_known_has_numbers(&same, trade) &&
+            qm_known_has_commission(&same, trade))
             complete(order, trade, &same, booking);
         else
             booking->known = qm_known_show(&same);

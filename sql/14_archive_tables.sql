@@ -1,15 +1,14 @@
 -- What housekeeping moves out of the way, and what it leaves in place of what it prunes. Written by the coordinator, and by
 -- reports about archived orders.
 
+-- Keys and indexes are the partitions' own (make_archive_partition): those of a parent that an extension has made would be
+-- there twice when a dump is restored.
 CREATE TABLE quantmesh.order_archive (
     LIKE quantmesh.orders INCLUDING COMMENTS INCLUDING CONSTRAINTS,
-    PRIMARY KEY (account, order_id, ended_at),
     CHECK (NOT exposed)
 ) PARTITION BY RANGE (ended_at);
-CREATE INDEX order_archive_updated ON quantmesh.order_archive (account, updated_at);
 COMMENT ON TABLE quantmesh.order_archive IS
     'Orders that have ended, and of which nothing was heard for quantmesh.keep_orders: partitioned by the month in which they ended, in UTC. The columns are those of orders. A report about one of them brings it back.';
-COMMENT ON INDEX quantmesh.order_archive_updated IS 'Archived orders by their last change.';
 
 CREATE TABLE quantmesh.housekeeping_progress (
     account             text COLLATE "C" NOT NULL,

@@ -12,8 +12,10 @@ BEGIN
                WHERE i.inhparent = 'quantmesh.order_archive'::regclass AND c.relname = name) THEN
         RETURN;
     END IF;
-    -- Attached when it is made: a partition that is made as one would wait for everybody who reads the archive.
+    -- Attached once it is made: CREATE TABLE ... PARTITION OF would wait for everybody who reads the archive.
     EXECUTE format('CREATE TABLE quantmesh.%I (LIKE quantmesh.order_archive INCLUDING COMMENTS INCLUDING CONSTRAINTS)', name);
+    EXECUTE format('ALTER TABLE quantmesh.%I ADD CONSTRAINT %I PRIMARY KEY (account, order_id)', name, name || '_pkey');
+    EXECUTE format('CREATE INDEX %I ON quantmesh.%I (account, updated_at)', name || '_updated', name);
     EXECUTE format('COMMENT ON TABLE quantmesh.%I IS %L', name, 'Orders that ended in ' || to_char(month, 'YYYY-MM') || '.');
     EXECUTE format('ALTER TABLE quantmesh.order_archive ATTACH PARTITION quantmesh.%I FOR VALUES FROM (%L) TO (%L)',
                    name, month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
@@ -44,7 +46,7 @@ BEGIN
         seen := seen_to;
         EXIT WHEN cardinality(ids) >= max_rows OR scanned < look_at OR old = 0;
     END LOOP;
-    more := cardinality(ids) > max_rows;
+    more := cardinality(ids) >= max_rows;
     ids := ids[1:max_rows];
 
     -- The rows stay locked until they have moved, in the order in which everybody locks several orders.

@@ -531,14 +531,14 @@ is_ours(Loading *loading, const char *client_order_id)
 static void
 judge_known_trades(Loading *loading, QmRemoteTrade *trades)
 {
-    static QmQuery query =
-        {"SELECT t.number, f.trade_id IS NULL OR (f.side = t.side AND f.quantity = t.quantity AND f.price = t.price) "
-         "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
-         "LEFT JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
-         "AND f.kind = 'trade' WHERE f.trade_id IS NOT NULL OR (t.trade_id ~ '^[0-9]{1,18}$' AND t.trade_id::numeric <= "
-         "(SELECT max(o.pruned_trade) FROM quantmesh.fill_opening AS o WHERE o.account = $1 AND o.symbol = $2))",
-         6,
-         {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
+    static QmQuery query = {
+        "SELECT t.number, f.trade_id IS NULL OR (f.side = t.side AND f.quantity = t.quantity AND f.price = t.price) "
+        "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
+        "LEFT JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
+        "AND f.kind = 'trade' WHERE f.trade_id IS NOT NULL OR (t.trade_id ~ '^[0-9]{1,18}$' AND t.trade_id::numeric <= "
+        "(SELECT max(o.pruned_trade) FROM quantmesh.fill_opening AS o WHERE o.account = $1 AND o.symbol = $2))",
+        6,
+        {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
     const QmSnapshot *snapshot = &loading->pass->snapshot;
     int count = snapshot->ntrades;
     Datum *columns[4];

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(72);
+SELECT plan(73);
 
 SELECT quantmesh.set_market('arc', 'BTCUSDT', tick_size => 0.01, step_size => 0.001, base_asset => 'BTC', quote_asset => 'USDT') \gset
 SELECT quantmesh.set_market('arc/2', 'BTCUSDT', tick_size => 0.01, step_size => 0.001, base_asset => 'BTC', quote_asset => 'USDT') \gset
@@ -71,6 +71,9 @@ SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class AS c JOIN pg_inherits AS
                           OR has_table_privilege('public', c.oid, 'SELECT')) $$, 'partitions belong to the owner, have a comment, and are not open to PUBLIC');
 SELECT is_empty($$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN pg_inherits AS i ON i.inhrelid = a.attrelid
                    WHERE i.inhparent = 'quantmesh.order_archive'::regclass AND a.attnum > 0 AND col_description(a.attrelid, a.attnum) IS NULL $$, '... and so have their columns');
+SELECT is_empty($$ SELECT i.inhrelid::regclass FROM pg_inherits AS i WHERE i.inhparent = 'quantmesh.order_archive'::regclass
+                   AND (SELECT string_agg(pg_get_indexdef(x.indexrelid, 1, true) || ',' || pg_get_indexdef(x.indexrelid, 2, true) || x.indisunique, ' ' ORDER BY x.indisunique) FROM pg_index AS x WHERE x.indrelid = i.inhrelid)
+                       <> 'account,updated_atfalse account,order_idtrue' $$, '... each has its key and its index by age');
 SELECT is((SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'quantmesh.order_archive'::regclass AND attnum > 0),
           (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'quantmesh.orders'::regclass AND attnum > 0), 'the archive has the columns of orders');
 SELECT lives_ok($$ SELECT quantmesh.make_archive_partition(make_timestamptz(2020, m, 1, 0, 0, 0, 'UTC') - interval '1 us') FROM generate_series(1, 12) AS m $$, 'partitions of a year');
