@@ -48,7 +48,7 @@ typedef struct Claim
 static void read_claim(FunctionCallInfo fcinfo, Claim *claim);
 static bool is_current(const Claim *claim);
 static ArrayType *lock_open_markets(const Claim *claim);
-static bool takes_intents(const char *account, const char *symbol, bool buy);
+static bool takes_intents(const Claim *claim, const char *symbol, bool buy);
 static void withdraw_expired(const Claim *claim);
 static void claim_waiting(const Claim *claim, ArrayType *sides, ReturnSetInfo *result);
 static int64 *read_order_ids(uint64 count);
@@ -129,27 +129,28 @@ lock_open_markets(const Claim *claim)
         char *symbol = TextDatumGetCString(qm_query_value(row, 0, &isnull));
 
         qm_market_lock_shared(claim->account, symbol);
-        if (takes_intents(claim->account, symbol, true))
+        if (takes_intents(claim, symbol, true))
             sides[open++] = CStringGetTextDatum(psprintf("%s:buy", symbol));
-        if (takes_intents(claim->account, symbol, false))
+        if (takes_intents(claim, symbol, false))
             sides[open++] = CStringGetTextDatum(psprintf("%s:sell", symbol));
     }
     return construct_array(sides, open, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 /*
- * takes_intents says whether intents of a side may be sent in a market that is
- * locked: it is not halted, does not wait for a reconciliation, and where it is
- * reducing, that side's live orders do not take the position past flat.
+ * takes_intents says whether the claimer may send intents of a side in a market
+ * that is locked: it is not halted, does not wait for a reconciliation, is the
+ * claimer's if it is exclusive, and where it is reducing, that side's live orders
+ * do not take the position past flat.
  */
 static bool
-takes_intents(const char *account, const char *symbol, bool buy)
+takes_intents(const Claim *claim, const char *symbol, bool buy)
 {
     QmMarket market;
     QmExposure exposure;
 
-    if (!qm_market_find(account, symbol, &market) || market.state == QM_TRADING_HALTED ||
-        !qm_market_is_trusted(&market))
+    if (!qm_market_find(claim->account, symbol, &market) || market.state == QM_TRADING_HALTED ||
+        !qm_market_is_trusted(&market) || !qm_market_is_open_to(&market, claim->instance, claim->epoch))
         return false;
     if (market.state == QM_TRADING_ACTIVE)
         return true;

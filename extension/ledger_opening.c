@@ -24,7 +24,7 @@ qm_opening_read(const QmOrder *order, const char *trade_id, QmOpening *opening)
 {
     static QmQuery query =
         {"SELECT (SELECT max(w.pruned_trade) FROM quantmesh.fill_opening AS w WHERE w.account = $1 AND w.symbol = $2), "
-         "o.executed_at, o.trade_id, o.kind = 'bust', o.position_after, o.cost_after, o.profit_after "
+         "o.executed_at, o.trade_id, o.side = 'sell', o.kind = 'bust', o.position_after, o.cost_after, o.profit_after "
          "FROM (VALUES (1)) AS one LEFT JOIN quantmesh.fill_opening AS o "
          "ON o.account = $1 AND o.symbol = $2 AND o.strategy = $3",
          3,
@@ -45,10 +45,11 @@ qm_opening_read(const QmOrder *order, const char *trade_id, QmOpening *opening)
     if (!opening->exists)
         return;
     opening->last.executed_at = qm_row_int64(0, 1);
-    opening->last.bust = qm_row_bool(0, 3);
-    opening->running.quantity = qm_row_number(0, 4);
-    opening->running.cost = qm_row_number(0, 5);
-    opening->running.profit = qm_row_number(0, 6);
+    opening->last.sell = qm_row_bool(0, 3);
+    opening->last.bust = qm_row_bool(0, 4);
+    opening->running.quantity = qm_row_number(0, 5);
+    opening->running.cost = qm_row_number(0, 6);
+    opening->running.profit = qm_row_number(0, 7);
 }
 
 /* is_number says whether a trade id is a number that pruning can compare. */

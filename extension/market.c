@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(qm_markets_changed);
 
 #define MARKETS_REMEMBERED 4096 /* beyond it the cache starts anew */
 
-/* Columns, counted from 1, as sql/11_order_tables.sql has them. */
+/* Columns, counted from 1, as sql/11_order_tables.sql and sql/13_work_tables.sql have them. */
 enum
 {
     MARKET_TICK_SIZE = 5,
@@ -60,6 +60,12 @@ enum
     ACCOUNT_MAX_ORDER_RATE,
     ACCOUNT_TRADING_STATE,
     ACCOUNT_STATE_REASON
+};
+
+enum
+{
+    ASSIGNMENT_INSTANCE = 4,
+    ASSIGNMENT_EPOCH
 };
 
 typedef struct CachedMarket
@@ -336,6 +342,40 @@ qm_instance_find(const char *instance, int64 *epoch)
     UnregisterSnapshot(snapshot);
     table_close(relation, AccessShareLock);
     return HeapTupleIsValid(row);
+}
+
+/*
+ * qm_market_owner reads who the market is assigned to now; false when it is to
+ * nobody. The name is palloc'd.
+ */
+bool
+qm_market_owner(const char *account, const char *symbol, char **instance, int64 *epoch)
+{
+    Relation relation = qm_table_open(QM_TABLE_ASSIGNMENT, ASSIGNMENT_EPOCH, AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    HeapTuple row = find_row(relation, qm_table_oid(QM_INDEX_ASSIGNMENT_CURRENT), account, symbol, snapshot);
+    bool isnull;
+
+    if (HeapTupleIsValid(row))
+    {
+        *instance = text_column(relation, row, ASSIGNMENT_INSTANCE);
+        *epoch = DatumGetInt64(heap_getattr(row, ASSIGNMENT_EPOCH, RelationGetDescr(relation), &isnull));
+    }
+    UnregisterSnapshot(snapshot);
+    table_close(relation, AccessShareLock);
+    return HeapTupleIsValid(row);
+}
+
+/* qm_market_is_open_to says whether the sender may place in the market: in an exclusive one only its owner may. */
+bool
+qm_market_is_open_to(const QmMarket *market, const char *instance, int64 epoch)
+{
+    char *owner;
+    int64 owner_epoch;
+
+    return !market->exclusive ||
+           (epoch != 0 && qm_market_owner(market->account, market->symbol, &owner, &owner_epoch) &&
+            epoch == owner_epoch && strcmp(instance, owner) == 0);
 }
 
 /* qm_trading_state_name returns the word that tables and messages show. */

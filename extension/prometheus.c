@@ -82,6 +82,7 @@ qm_prometheus(PG_FUNCTION_ARGS)
               qm_hold_stuck());
     put_gauge(&out, "quantmesh_launcher_up", "Whether the launcher is running.", qm_alarm_launcher_pid() != 0);
     qm_order_prometheus(&out);
+    qm_instance_prometheus(&out);
     qm_worker_prometheus(&out);
     qm_reconcile_prometheus(&out);
     qm_prometheus_head(&out, "quantmesh_build_info", "gauge", "Version of the loaded library.");

@@ -265,7 +265,7 @@ static void
 book_trade(Application *app)
 {
     const QmReport *report = app->report;
-    char *subject = psprintf("%s:%s", report->symbol, report->trade.trade_id);
+    char *subject = psprintf("%s:%s:%s", report->symbol, report->trade.trade_id, app->order->buy ? "buy" : "sell");
     QmBooking booking;
 
     qm_ledger_book(app->order, &report->trade, &booking);

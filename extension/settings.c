@@ -37,6 +37,7 @@ static const struct config_enum_entry after_promotions[] = {{"reconcile", QM_PRO
 static void define_sizes(void);
 static void define_ttls(void);
 static void define_orders(void);
+static void define_reconciliation(void);
 
 /* qm_settings_define registers all variables. Called once, while libraries are preloaded. */
 void
@@ -45,6 +46,7 @@ qm_settings_define(void)
     define_sizes();
     define_ttls();
     define_orders();
+    define_reconciliation();
     qm_worker_settings_define();
     MarkGUCPrefixReserved("quantmesh");
 }
@@ -131,19 +133,6 @@ define_orders(void)
                             NULL,
                             NULL,
                             NULL);
-    DefineCustomIntVariable("quantmesh.acceptance_window",
-                            "How long after send_before the exchange can still accept an order.",
-                            "Its receive window, ten seconds for its engine, and a margin. Before that nothing is "
-                            "concluded from its not knowing the order.",
-                            &qm_acceptance_window_ms,
-                            QM_ACCEPTANCE_WINDOW_DEFAULT_MS,
-                            QM_ACCEPTANCE_WINDOW_MIN_MS,
-                            QM_ACCEPTANCE_WINDOW_MAX_MS,
-                            PGC_SIGHUP,
-                            GUC_UNIT_MS,
-                            NULL,
-                            NULL,
-                            NULL);
     DefineCustomEnumVariable("quantmesh.after_promotion",
                              "What markets wait for after a promotion or restore.",
                              "reconcile denies new orders until the market was reconciled or an operator trusts it; "
@@ -177,6 +166,25 @@ define_orders(void)
                              NULL,
                              NULL,
                              NULL);
+}
+
+/* define_reconciliation registers what judging orders depends on. */
+static void
+define_reconciliation(void)
+{
+    DefineCustomIntVariable("quantmesh.acceptance_window",
+                            "How long after send_before the exchange can still accept an order.",
+                            "Its receive window, ten seconds for its engine, and a margin. Before that nothing is "
+                            "concluded from its not knowing the order.",
+                            &qm_acceptance_window_ms,
+                            QM_ACCEPTANCE_WINDOW_DEFAULT_MS,
+                            QM_ACCEPTANCE_WINDOW_MIN_MS,
+                            QM_ACCEPTANCE_WINDOW_MAX_MS,
+                            PGC_SIGHUP,
+                            GUC_UNIT_MS,
+                            NULL,
+                            NULL,
+                            NULL);
 }
 
 /* define_default_ttl registers one default TTL, which any user may set. */

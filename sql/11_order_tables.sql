@@ -176,11 +176,11 @@ CREATE TABLE quantmesh.fill (
     position_after      numeric NOT NULL,
     cost_after          numeric NOT NULL,
     profit_after        numeric NOT NULL,
-    PRIMARY KEY (account, symbol, trade_id, kind),
+    PRIMARY KEY (account, symbol, trade_id, side, kind),
     CHECK (CASE kind WHEN 'trade' THEN quantity > 0 AND quantity < 1e18 ELSE quantity < 0 AND quantity > -1e18 END),
     CHECK (commission = 0 OR commission_asset IS NOT NULL)
 );
-CREATE INDEX fill_in_time ON quantmesh.fill (account, symbol, strategy, executed_at, trade_id, kind DESC);
+CREATE INDEX fill_in_time ON quantmesh.fill (account, symbol, strategy, executed_at, trade_id, side, kind DESC);
 CREATE INDEX fill_of_order ON quantmesh.fill (account, order_id);
 
 CREATE TABLE quantmesh.position (
@@ -192,9 +192,19 @@ CREATE TABLE quantmesh.position (
     realized_profit     numeric NOT NULL,
     last_executed_at    timestamptz NOT NULL,
     last_trade_id       text COLLATE "C" NOT NULL,
+    last_side           text COLLATE "C" NOT NULL,
     last_kind           text COLLATE "C" NOT NULL,
     updated_at          timestamptz NOT NULL,
     PRIMARY KEY (account, symbol, strategy)
+) WITH (fillfactor = 50);
+
+CREATE TABLE quantmesh.other_commission (
+    account             text COLLATE "C" NOT NULL,
+    symbol              text COLLATE "C" NOT NULL,
+    strategy            text COLLATE "C" NOT NULL,
+    asset               text COLLATE "C" NOT NULL,
+    amount              numeric NOT NULL,
+    PRIMARY KEY (account, symbol, strategy, asset)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE quantmesh.balance_baseline (

@@ -136,10 +136,10 @@ COMMENT ON COLUMN quantmesh.order_event.discrepancy IS 'Code of the discrepancy 
 COMMENT ON COLUMN quantmesh.order_event.detail IS 'What was reported, as it came.';
 
 COMMENT ON TABLE quantmesh.fill IS
-    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. Profit is defined on fills in the order of executed_at, trade_id, trade before bust.';
+    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. A trade between two of our orders has a row on each side. Profit is defined on fills in the order of executed_at, trade_id, buy before sell, trade before bust.';
 COMMENT ON COLUMN quantmesh.fill.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.fill.symbol IS 'The symbol.';
-COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade.';
+COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade; both legs of a trade between two of our orders have the same.';
 COMMENT ON COLUMN quantmesh.fill.order_id IS 'Our order.';
 COMMENT ON COLUMN quantmesh.fill.strategy IS 'Whose position it changed.';
 COMMENT ON COLUMN quantmesh.fill.side IS 'buy or sell: the side of the order, also for a bust.';
@@ -168,8 +168,17 @@ COMMENT ON COLUMN quantmesh.position.cost IS 'What that quantity cost, in the qu
 COMMENT ON COLUMN quantmesh.position.realized_profit IS 'By average cost, commissions paid in the quote asset taken off.';
 COMMENT ON COLUMN quantmesh.position.last_executed_at IS 'The last fill in time: when it was traded ...';
 COMMENT ON COLUMN quantmesh.position.last_trade_id IS '... its trade ...';
+COMMENT ON COLUMN quantmesh.position.last_side IS '... its side ...';
 COMMENT ON COLUMN quantmesh.position.last_kind IS '... and whether it was a trade or a bust.';
 COMMENT ON COLUMN quantmesh.position.updated_at IS 'When the row last changed.';
+
+COMMENT ON TABLE quantmesh.other_commission IS
+    'What was paid in commissions in assets that are neither base nor quote of the market, added up, for comparing balances without reading history. Written with every such fill.';
+COMMENT ON COLUMN quantmesh.other_commission.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.other_commission.symbol IS 'The symbol.';
+COMMENT ON COLUMN quantmesh.other_commission.strategy IS 'The strategy.';
+COMMENT ON COLUMN quantmesh.other_commission.asset IS 'The asset.';
+COMMENT ON COLUMN quantmesh.other_commission.amount IS 'The sum, net of rebates and busts.';
 
 COMMENT ON TABLE quantmesh.balance_baseline IS 'What an account had of an asset that did not come from our fills. Written by set_baseline.';
 COMMENT ON COLUMN quantmesh.balance_baseline.account IS 'The account.';
@@ -215,6 +224,7 @@ SELECT pg_catalog.pg_extension_config_dump('quantmesh.exchange_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.order_event', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fill', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.position', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.other_commission', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.balance_baseline', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.discrepancy', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.operator_action', '');

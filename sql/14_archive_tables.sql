@@ -34,6 +34,7 @@ CREATE TABLE quantmesh.fill_opening (
     pruned_trade        bigint NOT NULL CHECK (pruned_trade >= 0),
     executed_at         timestamptz NOT NULL,
     trade_id            text COLLATE "C" NOT NULL,
+    side                text COLLATE "C" NOT NULL CHECK (side IN ('buy', 'sell')),
     kind                text COLLATE "C" NOT NULL CHECK (kind IN ('trade', 'bust')),
     position_after      numeric NOT NULL,
     cost_after          numeric NOT NULL,
@@ -48,6 +49,7 @@ COMMENT ON COLUMN quantmesh.fill_opening.strategy IS 'The strategy.';
 COMMENT ON COLUMN quantmesh.fill_opening.pruned_trade IS 'Largest trade id that was pruned; only ids that are numbers are.';
 COMMENT ON COLUMN quantmesh.fill_opening.executed_at IS 'When the last pruned fill, in the order of the ledger, was traded.';
 COMMENT ON COLUMN quantmesh.fill_opening.trade_id IS 'Its trade id ...';
+COMMENT ON COLUMN quantmesh.fill_opening.side IS '... its side ...';
 COMMENT ON COLUMN quantmesh.fill_opening.kind IS '... and whether it was a trade or a bust.';
 COMMENT ON COLUMN quantmesh.fill_opening.position_after IS 'Position of the strategy after it.';
 COMMENT ON COLUMN quantmesh.fill_opening.cost_after IS 'What that position cost.';

@@ -109,12 +109,12 @@ CREATE VIEW quantmesh.positions WITH (security_barrier) AS
     SELECT p.account, p.symbol, p.strategy, m.base_asset, m.quote_asset, p.quantity, p.cost,
            CASE WHEN p.quantity <> 0 THEN trim_scale(round(p.cost / p.quantity, 18)) END AS average_price, p.realized_profit,
            EXISTS (SELECT FROM quantmesh.fill AS f
-                   WHERE f.account = p.account AND f.symbol = p.symbol AND f.trade_id = p.last_trade_id AND f.kind = p.last_kind
+                   WHERE f.account = p.account AND f.symbol = p.symbol AND f.trade_id = p.last_trade_id AND f.side = p.last_side AND f.kind = p.last_kind
                      AND f.strategy = p.strategy AND f.executed_at = p.last_executed_at
                      AND f.position_after = p.quantity AND f.cost_after = p.cost AND f.profit_after = p.realized_profit)
            AND NOT EXISTS (SELECT FROM quantmesh.fill AS f
                    WHERE f.account = p.account AND f.symbol = p.symbol AND f.strategy = p.strategy
-                     AND (f.executed_at, f.trade_id) > (p.last_executed_at, p.last_trade_id)) AS consistent,
+                     AND (f.executed_at, f.trade_id, f.side) > (p.last_executed_at, p.last_trade_id, p.last_side)) AS consistent,
            p.last_executed_at, p.last_trade_id, p.updated_at
     FROM quantmesh.position AS p LEFT JOIN quantmesh.market AS m ON m.account = p.account AND m.symbol = p.symbol
     WHERE quantmesh.account_is_visible(p.account);

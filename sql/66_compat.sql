@@ -30,11 +30,11 @@ COMMENT ON COLUMN quantmesh_compat.orders.updated_at IS 'When it last changed.';
 
 CREATE VIEW quantmesh_compat.trades WITH (security_barrier) AS
     WITH trade AS (
-        SELECT f.account, f.symbol, f.trade_id, max(f.strategy) AS strategy, max(f.side) AS side, max(f.order_id) AS order_id,
+        SELECT f.account, f.symbol, f.trade_id, f.side, max(f.strategy) AS strategy, max(f.order_id) AS order_id,
                max(f.price) FILTER (WHERE f.kind = 'trade') AS price, max(f.executed_at) FILTER (WHERE f.kind = 'trade') AS executed_at, sum(f.quantity) AS quantity
         FROM quantmesh.fill AS f
         WHERE quantmesh.account_is_visible(f.account)
-        GROUP BY f.account, f.symbol, f.trade_id
+        GROUP BY f.account, f.symbol, f.trade_id, f.side
         HAVING sum(f.quantity) > 0
     ), stretch AS (
         -- The units of each side are numbered in the order of trading; a trade covers those up to upto.

@@ -103,15 +103,16 @@ DECLARE
     ids bigint[];
     latest timestamptz;
 BEGIN
-    SELECT min(p.done_until) FILTER (WHERE p.job = 'order_events'), least(before, min(p.done_until) FILTER (WHERE p.job = 'orders'))
+    SELECT min(p.done_until) FILTER (WHERE p.job = 'order_events'), min(p.done_until) FILTER (WHERE p.job = 'orders')
         INTO since, until
         FROM quantmesh.housekeeping_progress AS p WHERE p.account = prune_order_events.account AND p.job IN ('orders', 'order_events');
     rows := 0;
     more := false;
     -- As long as not all older orders are in the archive, some could come behind us.
-    IF NOT EXISTS (SELECT FROM quantmesh.housekeeping_progress AS p WHERE p.account = prune_order_events.account AND p.job = 'orders') THEN
+    IF until IS NULL THEN
         RETURN;
     END IF;
+    until := least(until, before);
     SELECT array_agg(a.order_id), max(a.updated_at) INTO ids, latest
         FROM (SELECT o.order_id, o.updated_at FROM quantmesh.order_archive AS o
               WHERE o.account = prune_order_events.account AND o.updated_at >= coalesce(since, '-infinity') AND o.updated_at < until
@@ -134,6 +135,7 @@ DECLARE
     last quantmesh.fill;
     largest bigint;
     keys text[];
+    sides text[];
     kinds text[];
     sure boolean := true;
 BEGIN
@@ -151,22 +153,22 @@ BEGIN
             CONTINUE;
         END IF;
         -- From the beginning of the ledger, as far as every fill may go. The last fill of all stays: it has what the position is.
-        SELECT array_agg(w.trade_id ORDER BY w.n), array_agg(w.kind ORDER BY w.n), max(w.trade_id::bigint), count(*)
-            INTO keys, kinds, largest, pruned
+        SELECT array_agg(w.trade_id ORDER BY w.n), array_agg(w.side ORDER BY w.n), array_agg(w.kind ORDER BY w.n), max(w.trade_id::bigint), count(*)
+            INTO keys, sides, kinds, largest, pruned
             FROM (SELECT f.*, row_number() OVER o AS n,
                          bool_and(f.executed_at < before AND f.trade_id ~ '^[0-9]{1,18}$'
-                                  AND (f.executed_at, f.trade_id, f.kind) <> (of.last_executed_at, of.last_trade_id, of.last_kind)
+                                  AND (f.executed_at, f.trade_id, f.side, f.kind) <> (of.last_executed_at, of.last_trade_id, of.last_side, of.last_kind)
                                   AND NOT EXISTS (SELECT FROM quantmesh.orders AS x WHERE x.account = f.account AND x.order_id = f.order_id)) OVER o AS old
                   FROM (SELECT l.* FROM quantmesh.fill AS l WHERE l.account = of.account AND l.symbol = of.symbol AND l.strategy = of.strategy
-                        ORDER BY l.executed_at, l.trade_id, l.kind DESC LIMIT max_rows - rows) AS f
-                  WINDOW o AS (ORDER BY f.executed_at, f.trade_id, f.kind DESC ROWS UNBOUNDED PRECEDING)) AS w
+                        ORDER BY l.executed_at, l.trade_id, l.side, l.kind DESC LIMIT max_rows - rows) AS f
+                  WINDOW o AS (ORDER BY f.executed_at, f.trade_id, f.side, f.kind DESC ROWS UNBOUNDED PRECEDING)) AS w
             WHERE w.old;
         CONTINUE WHEN pruned = 0;
         SELECT f.* INTO STRICT last FROM quantmesh.fill AS f
-            WHERE f.account = of.account AND f.symbol = of.symbol AND f.trade_id = keys[pruned] AND f.kind = kinds[pruned];
+            WHERE f.account = of.account AND f.symbol = of.symbol AND f.trade_id = keys[pruned] AND f.side = sides[pruned] AND f.kind = kinds[pruned];
         WITH gone AS (
-            DELETE FROM quantmesh.fill AS f USING unnest(keys, kinds) AS k (trade_id, kind)
-                WHERE f.account = of.account AND f.symbol = of.symbol AND f.trade_id = k.trade_id AND f.kind = k.kind RETURNING f.*)
+            DELETE FROM quantmesh.fill AS f USING unnest(keys, sides, kinds) AS k (trade_id, side, kind)
+                WHERE f.account = of.account AND f.symbol = of.symbol AND f.trade_id = k.trade_id AND f.side = k.side AND f.kind = k.kind RETURNING f.*)
         INSERT INTO quantmesh.fill_sum AS s (account, symbol, strategy, side, commission_asset, fills, charged, quantity, commission)
             SELECT g.account, g.symbol, g.strategy, g.side, coalesce(g.commission_asset, ''), count(*), count(*) FILTER (WHERE g.commission <> 0),
                    sum(g.quantity), sum(g.commission)
@@ -174,11 +176,11 @@ BEGIN
             ON CONFLICT ON CONSTRAINT fill_sum_pkey DO UPDATE
             SET fills = s.fills + excluded.fills, charged = s.charged + excluded.charged,
                 quantity = s.quantity + excluded.quantity, commission = s.commission + excluded.commission;
-        INSERT INTO quantmesh.fill_opening AS o (account, symbol, strategy, pruned_trade, executed_at, trade_id, kind, position_after, cost_after, profit_after)
-            VALUES (of.account, of.symbol, of.strategy, largest, last.executed_at, last.trade_id, last.kind, last.position_after, last.cost_after, last.profit_after)
+        INSERT INTO quantmesh.fill_opening AS o (account, symbol, strategy, pruned_trade, executed_at, trade_id, side, kind, position_after, cost_after, profit_after)
+            VALUES (of.account, of.symbol, of.strategy, largest, last.executed_at, last.trade_id, last.side, last.kind, last.position_after, last.cost_after, last.profit_after)
             ON CONFLICT ON CONSTRAINT fill_opening_pkey DO UPDATE
             SET pruned_trade = greatest(o.pruned_trade, excluded.pruned_trade), executed_at = excluded.executed_at, trade_id = excluded.trade_id,
-                kind = excluded.kind, position_after = excluded.position_after, cost_after = excluded.cost_after, profit_after = excluded.profit_after;
+                side = excluded.side, kind = excluded.kind, position_after = excluded.position_after, cost_after = excluded.cost_after, profit_after = excluded.profit_after;
         rows := rows + pruned;
     END LOOP;
     more := CASE WHEN rows >= max_rows THEN true WHEN sure THEN false END;

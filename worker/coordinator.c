@@ -76,6 +76,8 @@ static void look(void);
 
 static Step look_step = {.name = "look at the extension", .run = look};
 static Step steps[] = {
+    {.name = "instances", .query = {"SELECT quantmesh.watch_instances()", 0, {0}}},
+    {.name = "assignment", .query = {"SELECT quantmesh.assign_markets()", 0, {0}}},
     {.name = "overdue replies", .query = {"SELECT quantmesh.forget_replies()", 0, {0}}},
     {.name = "reconciliation", .run = qm_reconcile_pass},
     {.name = "blind markets", .query = {"SELECT quantmesh.watch_blind_markets()", 0, {0}}},

@@ -23,13 +23,11 @@
 #include "lock.h"
 #include "miscadmin.h"
 #include "order_argument.h"
-#include "pgstat.h"
 #include "place.h"
 #include "query_row.h"
 #include "shared.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "worker.h"
 
@@ -43,7 +41,7 @@ static const char function[] = "quantmesh.reconcile()";
 
 static bool next_waiting(MemoryContext memory, const char *after, QmPass *pass, TimestampTz *received_at);
 static void reconcile_market(QmPass *pass, TimestampTz received_at);
-static void fail(const QmPass *pass, MemoryContext caller_memory);
+static void fail(const QmPass *pass, MemoryContext memory);
 static void skip(const QmPass *pass);
 static bool lock_market(const QmPass *pass, QmKey *key);
 static void run(QmPass *pass);
@@ -62,7 +60,7 @@ void
 qm_reconcile_pass(void)
 {
     MemoryContext caller_memory = CurrentMemoryContext;
-    MemoryContext memory = AllocSetContextCreate(TopMemoryContext, "quantmesh reconcile", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "quantmesh reconcile", ALLOCSET_DEFAULT_SIZES);
     char after[2 * QM_MARKET_NAME_MAX + 2] = "";
     TimestampTz received_at;
 
@@ -75,7 +73,6 @@ qm_reconcile_pass(void)
         if (!next_waiting(memory, after, &pass, &received_at))
             break;
         snprintf(after, sizeof(after), "%s:%s", pass.account, pass.symbol);
-        pgstat_report_activity(STATE_RUNNING, psprintf("reconciling %s", after));
         PG_TRY();
         {
             reconcile_market(&pass, received_at);
@@ -141,8 +138,8 @@ reconcile_market(QmPass *pass, TimestampTz received_at)
 }
 
 /*
- * fail ends what an error has left open, logs it, and records the failed pass, so
- * that the same snapshot does not fail for ever. The session lock outlives the
+ * fail ends what an error has left open and records the failed pass, which logs
+ * it, so that the same snapshot does not fail for ever. The session lock outlives the
  * transaction, and is given back here.
  */
 static void
@@ -158,21 +155,13 @@ fail(const QmPass *pass, MemoryContext memory)
     HOLD_INTERRUPTS();
     AbortCurrentTransaction();
     RESUME_INTERRUPTS();
-    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
         ReThrowError(error);
-    ereport(LOG,
-            (errcode(error->sqlerrcode),
-             errmsg("reconciling market \"%s\" of account \"%s\" failed: %s",
-                    pass->symbol,
-                    pass->account,
-                    error->message),
-             error->detail == NULL ? 0 : errdetail("%s", error->detail),
-             error->context == NULL ? 0 : errcontext("%s", error->context)));
     begin(pass);
     qm_key_from_text(&key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
     (void) qm_lock_release_session(&key);
     qm_query_begin(&scope);
-    qm_pass_record_end(pass, QM_RUN_FAILED, error->message);
+    qm_pass_record_end(pass, QM_RUN_FAILED, psprintf("%s (%s)", error->message, unpack_sql_state(error->sqlerrcode)));
     qm_query_end(&scope);
     commit(pass);
 }
@@ -217,6 +206,7 @@ run(QmPass *pass)
     pass->run_id = qm_fence_draw();
     pass->started_at = GetCurrentTimestamp();
     qm_query_begin(&scope);
+    qm_query_interpret();
     MemoryContextSwitchTo(pass->memory);
     if (qm_pass_find_snapshot(pass))
         judge(pass);
@@ -234,6 +224,7 @@ run(QmPass *pass)
     begin(pass);
     qm_place_prepare(function, pass->account);
     qm_query_begin(&scope);
+    qm_query_interpret();
     qm_pass_record(pass);
     qm_query_end(&scope);
     commit(pass);
@@ -294,15 +285,15 @@ repair(QmPass *pass)
     }
 }
 
-/* begin starts a transaction of the coordinator's; a caller's is under way already. */
+/*
+ * begin starts a transaction of the coordinator's; a caller's is under way
+ * already. Errors with 55006 when somebody is dropping the extension.
+ */
 static void
 begin(const QmPass *pass)
 {
-    if (!pass->alone)
-        return;
-    SetCurrentStatementStartTimestamp();
-    StartTransactionCommand();
-    PushActiveSnapshot(GetTransactionSnapshot());
+    if (pass->alone && !qm_worker_begin(pass->symbol == NULL ? "looking for snapshots" : pass->symbol))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("extension quantmesh is being altered or dropped")));
 }
 
 /* commit ends it. */
@@ -311,8 +302,7 @@ commit(const QmPass *pass)
 {
     if (!pass->alone)
         return;
-    PopActiveSnapshot();
-    CommitTransactionCommand();
+    qm_worker_commit();
     MemoryContextSwitchTo(pass->memory);
 }
 

@@ -27,10 +27,8 @@ qm_pass_load_balances(QmPass *pass)
          "WHERE p.account = $1) "
          "SELECT b.asset, b.amount + coalesce((SELECT sum(h.quantity) FROM held AS h WHERE h.base_asset = b.asset), 0) "
          "+ coalesce((SELECT sum(h.money) FROM held AS h WHERE h.quote_asset = b.asset), 0) "
-         "- coalesce((SELECT sum(f.commission) FROM (SELECT x.symbol, x.commission_asset, x.commission "
-         "FROM quantmesh.fill AS x WHERE x.account = $1 UNION ALL SELECT y.symbol, y.commission_asset, y.commission "
-         "FROM quantmesh.fill_sum AS y WHERE y.account = $1) AS f JOIN market AS m ON m.symbol = f.symbol "
-         "WHERE f.commission_asset = b.asset AND b.asset NOT IN (m.base_asset, m.quote_asset)), 0), "
+         "- coalesce((SELECT sum(c.amount) FROM quantmesh.other_commission AS c "
+         "WHERE c.account = $1 AND c.asset = b.asset), 0), "
          "coalesce((SELECT max(m.step_size) / 2 FROM market AS m WHERE m.base_asset = b.asset), 0.00000001) "
          "FROM quantmesh.balance_baseline AS b WHERE b.account = $1 ORDER BY b.asset",
          1,

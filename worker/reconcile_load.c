@@ -123,7 +123,7 @@ qm_pass_query(const QmPass *pass, QmQuery *query, const Datum *values)
 #define LOCAL_COLUMNS                                                                                                 \
     "o.order_id, o.client_order_id, o.exchange_order_id, o.slot, o.state, o.origin, o.side, o.holds_slot, "           \
     "o.cancel_state, o.price, o.quantity, o.filled_quantity + o.busted_quantity, o.reported_quantity, o.updated_at, " \
-    "o.send_before, o.cancel_requested_at, o.changed_by, "                                                            \
+    "o.send_before, o.cancel_requested_at, o.xmin, "                                                                  \
     "CASE WHEN o.epoch IS NOT NULL AND o.state IN ('intent', 'submitted') THEN NOT EXISTS ("                          \
     "SELECT FROM quantmesh.instance AS i WHERE i.instance = o.instance AND i.epoch = o.epoch AND i.state = 'alive') " \
     "ELSE false END"
@@ -132,10 +132,10 @@ qm_pass_query(const QmPass *pass, QmQuery *query, const Datum *values)
 void
 qm_pass_load(QmPass *pass)
 {
-    static QmQuery query = {"SELECT " LOCAL_COLUMNS " FROM quantmesh.live_order AS l, "
-                            "LATERAL (SELECT a.*, a.xmin AS changed_by FROM quantmesh.orders AS a "
-                            "WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS o "
-                            "WHERE l.account = $1 AND l.symbol = $2 ORDER BY o.order_id",
+    static QmQuery query = {"SELECT o.* FROM quantmesh.live_order AS l, "
+                            "LATERAL (SELECT " LOCAL_COLUMNS " FROM quantmesh.orders AS o "
+                            "WHERE o.account = l.account AND o.order_id = l.order_id OFFSET 0) AS o "
+                            "WHERE l.account = $1 AND l.symbol = $2 ORDER BY l.order_id",
                             2,
                             {TEXTOID, TEXTOID}};
     Loading loading = {.pass = pass, .next_xid = ReadNextFullTransactionId()};
@@ -414,9 +414,8 @@ named_by(const char *client_order_id)
 static void
 load_named(Loading *loading, Datum *ids, int nids)
 {
-    static QmQuery query = {"SELECT " LOCAL_COLUMNS " FROM (SELECT a.*, a.xmin AS changed_by "
-                            "FROM quantmesh.orders AS a WHERE a.account = $1 AND a.order_id = ANY ($3)) AS o "
-                            "WHERE o.symbol = $2 AND NOT o.exposed",
+    static QmQuery query = {"SELECT " LOCAL_COLUMNS " FROM quantmesh.orders AS o "
+                            "WHERE o.account = $1 AND o.order_id = ANY ($3) AND o.symbol = $2 AND NOT o.exposed",
                             3,
                             {TEXTOID, TEXTOID, INT8ARRAYOID}};
     Datum values[] = {CStringGetTextDatum(loading->pass->account), CStringGetTextDatum(loading->pass->symbol), 0};
@@ -531,14 +530,15 @@ is_ours(Loading *loading, const char *client_order_id)
 static void
 judge_known_trades(Loading *loading, QmRemoteTrade *trades)
 {
-    static QmQuery query = {
-        "SELECT t.number, f.trade_id IS NULL OR (f.side = t.side AND f.quantity = t.quantity AND f.price = t.price) "
-        "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
-        "LEFT JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
-        "AND f.kind = 'trade' WHERE f.trade_id IS NOT NULL OR (t.trade_id ~ '^[0-9]{1,18}$' AND t.trade_id::numeric <= "
-        "(SELECT max(o.pruned_trade) FROM quantmesh.fill_opening AS o WHERE o.account = $1 AND o.symbol = $2))",
-        6,
-        {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
+    static QmQuery query =
+        {"SELECT t.number, f.trade_id IS NULL OR (f.quantity = t.quantity AND f.price = t.price) "
+         "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
+         "LEFT JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
+         "AND f.side = t.side AND f.kind = 'trade' "
+         "WHERE f.trade_id IS NOT NULL OR (t.trade_id ~ '^[0-9]{1,18}$' AND t.trade_id::numeric <= "
+         "(SELECT max(o.pruned_trade) FROM quantmesh.fill_opening AS o WHERE o.account = $1 AND o.symbol = $2))",
+         6,
+         {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
     const QmSnapshot *snapshot = &loading->pass->snapshot;
     int count = snapshot->ntrades;
     Datum *columns[4];

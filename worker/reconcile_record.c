@@ -36,6 +36,7 @@ static QmRunStatus status_of(const QmPass *pass);
 static void count(const QmPass *pass);
 static int64 count_fates(const QmPass *pass, QmFate fate);
 static Jsonb *count_codes(const QmPass *pass);
+static void log_news(const QmPass *pass, const char *status, Jsonb *counts, const char *message);
 static bool find_difference(const QmPass *pass, QmUnits *difference);
 static Datum amount_datum(QmUnits amount);
 static Jsonb *show_trade(const QmRemoteTrade *trade);
@@ -63,7 +64,10 @@ qm_finding_subject(const QmPass *pass, const QmFinding *finding)
     if (finding->balance >= 0)
         return pstrdup(comparison->balances[finding->balance].asset);
     if (finding->trade >= 0 && finding->code != QM_FINDING_EXTERNAL_ORDER && finding->code != QM_FINDING_ORPHAN_OURS)
-        return psprintf("%s:%s", pass->symbol, comparison->trades[finding->trade].trade_id);
+        return psprintf("%s:%s:%s",
+                        pass->symbol,
+                        comparison->trades[finding->trade].trade_id,
+                        comparison->trades[finding->trade].buy ? "buy" : "sell");
     if (finding->local >= 0)
         return psprintf(INT64_FORMAT, qm_finding_order(pass, finding));
     if (finding->remote >= 0)
@@ -175,8 +179,44 @@ qm_pass_record(QmPass *pass)
                      errdetail("Its orders were compared with the exchange.")));
     }
     mark_snapshot(pass);
+    log_news(pass, qm_run_status_name(status_of(pass)), count_codes(pass), pass->discarded);
     insert_run(pass, resolved);
     count(pass);
+}
+
+/*
+ * log_news writes a line when the market's pass ended otherwise than the one
+ * before, or found something else; what goes on as it was is not said again.
+ */
+static void
+log_news(const QmPass *pass, const char *status, Jsonb *counts, const char *message)
+{
+    static QmQuery query =
+        {"SELECT status = $3 AND (counts = $4 OR $5 IS NOT NULL) AND message IS NOT DISTINCT FROM $5 "
+         "FROM quantmesh.reconcile_run WHERE account = $1 AND symbol = $2 "
+         "ORDER BY run_id DESC LIMIT 1",
+         5,
+         {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID}};
+    bool nulls[] = {false, false, false, false, message == NULL};
+    Datum values[] = {CStringGetTextDatum(pass->account),
+                      CStringGetTextDatum(pass->symbol),
+                      CStringGetTextDatum(status),
+                      PointerGetDatum(counts),
+                      message == NULL ? (Datum) 0 : CStringGetTextDatum(message)};
+    bool first = qm_query_run(&query, values, nulls) == 0;
+
+    if (first ? JB_ROOT_COUNT(counts) == 0 && message == NULL : qm_row_bool(0, 0))
+        return;
+    ereport(LOG,
+            (errmsg("reconciliation of market \"%s\" of account \"%s\": %s%s%s",
+                    pass->symbol,
+                    pass->account,
+                    status,
+                    message == NULL ? "" : ": ",
+                    message == NULL ? "" : message),
+             JB_ROOT_COUNT(counts) == 0
+                 ? 0
+                 : errdetail("Found: %s.", JsonbToCString(NULL, &counts->root, VARSIZE(counts)))));
 }
 
 /* record_finding records one finding; what was repaired is resolved at once. */
@@ -401,7 +441,8 @@ qm_pass_record_end(const QmPass *pass, QmRunStatus status, const char *message)
          "WHERE account = $1 AND symbol = $2 AND state = 'new' RETURNING snapshot_id) "
          "INSERT INTO quantmesh.reconcile_run (account, run_id, symbol, snapshot_id, status, policy, started_at, "
          "finished_at, orders, remote_orders, trades, matched, deferred, findings, repaired, asked, resolved, counts, "
-         "message) SELECT m.account, $3, m.symbol, (SELECT max(g.snapshot_id) FROM given_up AS g), $4, m.policy, "
+         "message) SELECT m.account, $3, m.symbol, (SELECT max(g.snapshot_id) FROM given_up AS g), $4, "
+         "CASE WHEN m.policy IN ('repair', 'enforce') THEN m.policy ELSE 'report' END, "
          "pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', $5 "
          "FROM quantmesh.market AS m WHERE m.account = $1 AND m.symbol = $2",
          5,
@@ -412,6 +453,7 @@ qm_pass_record_end(const QmPass *pass, QmRunStatus status, const char *message)
                       CStringGetTextDatum(qm_run_status_name(status)),
                       CStringGetTextDatum(message)};
 
+    log_news(pass, qm_run_status_name(status), qm_jsonb_object(0, NULL), message);
     (void) qm_query_run(&query, values, NULL);
     qm_reconcile_count_run(qm_market_number(pass->account, pass->symbol), status, 0);
 }

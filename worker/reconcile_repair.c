@@ -73,6 +73,7 @@ repair(const QmPass *pass, const QmFinding *finding)
             break;
     }
     elog(ERROR, "unknown repair %d", (int) finding->repair);
+    return QM_FATE_RECORDED;
 }
 
 /* apply_remote applies an open order of the exchange to ours, as a report. */

@@ -124,7 +124,8 @@ static const Plant plants[] = {
     {.name = "a fill that is missing",
      .make = {"CREATE TABLE fault_kept AS SELECT * FROM quantmesh.fill LIMIT 1",
               "DELETE FROM quantmesh.fill USING fault_kept AS k WHERE fill.account = k.account"
-              " AND fill.symbol = k.symbol AND fill.trade_id = k.trade_id AND fill.kind = k.kind"},
+              " AND fill.symbol = k.symbol AND fill.trade_id = k.trade_id AND fill.side = k.side"
+              " AND fill.kind = k.kind"},
      .undo = {"INSERT INTO quantmesh.fill SELECT * FROM fault_kept", "DROP TABLE fault_kept"},
      .rule = ORDER_POSITION,
      .book = NOTHING},
