@@ -257,7 +257,10 @@ raise_reported(QmOrder *order, Numeric quantity)
         order->reported_quantity = qm_decimal_trim(quantity);
 }
 
-/* book_trade books the report's trade or bust, and counts it for the order if it is new. */
+/*
+ * book_trade books the report's trade or bust, and counts it for the order if it is
+ * new. A bust of a trade that was pruned is only recorded.
+ */
 static void
 book_trade(Application *app)
 {
@@ -271,6 +274,8 @@ book_trade(Application *app)
     app->fill_completed = booking.completed;
     if (booking.known != NULL)
         found(app->result, report, app->before, "FILL_MISMATCH", subject, booking.known);
+    if (booking.pruned && report->trade.bust)
+        found(app->result, report, app->before, "TRADE_BUST", subject, show_order(app->before));
     if (!booking.booked)
         return;
     app->news.event = report->trade.bust ? "bust" : "fill";

@@ -134,6 +134,7 @@ qm_coordinator_main(Datum arg)
         {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
+            qm_housekeeping_hurry();
         }
         MemoryContextReset(turn_context);
         MemoryContextSwitchTo(turn_context);
