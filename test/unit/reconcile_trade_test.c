@@ -79,6 +79,14 @@ test_matching_foreign(void **state)
     open->ours = false;
     open->client_order_id = "bot";
     expect("EXTERNAL_ORDER adopt repair r502\n", 0, 1);
+    given.comparison.nremotes = 0;
+    remote(2)->client_order_id = "bot";
+    given.remotes[0].ours = false;
+    local(3, QM_ORDER_OPEN)->client_order_id = "bot";
+    by_id(3)->exchange_order_id = NULL;
+    local(4, QM_ORDER_OPEN)->client_order_id = "bot";
+    by_id(1)->exchange_order_id = "501";
+    expect("MISSING_AT_EXCHANGE query repair l1\nMISSING_AT_EXCHANGE query repair l4\n", 0, 1);
     begin();
     local(1, QM_ORDER_OPEN)->client_order_id = "qab12x";
     local(2, QM_ORDER_OPEN)->client_order_id = "qab12xa1";
@@ -170,6 +178,8 @@ test_mismatch(void **state)
     given.trades[1].quantity = given.trades[0].quantity == 4 ? 5 : 4;
     expect("MISSED_FILL book repair l1 t9\nFILL_MISMATCH none never l1 t9\n", 0, 0);
     given.trades[0].known = QM_TRADE_SAME;
+    expect("FILL_MISMATCH none never l1 t9\n", 0, 0);
+    trade("9", 1, given.trades[1].quantity);
     expect("FILL_MISMATCH none never l1 t9\n", 0, 0);
     begin();
     trade("9", 1, 4)->known = QM_TRADE_DIFFERENT;
