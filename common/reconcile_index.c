@@ -22,8 +22,6 @@ static void *take(uintptr_t *at, size_t n, size_t size);
 static void index_locals(QmMatches *matches);
 static int *fill(int *order, size_t n);
 static void copy(int *order, const int *from, size_t n);
-static int find_client(const QmMatches *matches, const char *client);
-static int find_exchange(const QmMatches *matches, const char *exchange);
 static QmClientKey client_key(const char *client);
 static void sort(const QmMatches *matches, int *order, size_t n, Compare compare);
 static void merge(const QmMatches *matches, const int *from, int *to, size_t start, size_t middle, size_t end,
@@ -67,13 +65,51 @@ qm_matches_sort_strays(QmMatches *matches)
     sort(matches, matches->strays, matches->nstrays, compare_strays);
 }
 
-/* qm_matches_find_local returns the order of ours that these ids name, or -1. */
+/* qm_matches_find_client returns the first order of ours that a client order id names, or -1. */
 int
-qm_matches_find_local(const QmMatches *matches, const char *client, const char *exchange)
+qm_matches_find_client(const QmMatches *matches, const char *client)
 {
-    int local = find_client(matches, client);
+    QmClientKey key = client_key(client);
+    size_t low = 0, high = matches->comparison->nlocals;
 
-    return local >= 0 ? local : find_exchange(matches, exchange);
+    if (key.text == NULL)
+        return -1;
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare_keys(&matches->keys[matches->by_client[middle]], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == matches->comparison->nlocals || compare_keys(&matches->keys[matches->by_client[low]], &key) != 0)
+        return -1;
+    if (!key.parsed && matches->comparison->locals[matches->by_client[low]].exchange_order_id != NULL)
+        return -1;
+    return matches->by_client[low];
+}
+
+/* qm_matches_find_exchange returns the first order of ours that an exchange order id names, or -1. */
+int
+qm_matches_find_exchange(const QmMatches *matches, const char *exchange)
+{
+    const QmLocalOrder *locals = matches->comparison->locals;
+    size_t low = 0, high = matches->comparison->nlocals;
+
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+
+        if (qm_ids_compare(locals[matches->by_exchange[middle]].exchange_order_id, exchange) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == matches->comparison->nlocals ||
+        qm_ids_compare(locals[matches->by_exchange[low]].exchange_order_id, exchange) != 0)
+        return -1;
+    return matches->by_exchange[low];
 }
 
 /* qm_matches_find_remote returns the first open order of an exchange order id, or -1. */
@@ -185,53 +221,6 @@ copy(int *order, const int *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         order[i] = from[i];
-}
-
-/* find_client returns the first order of ours that a client order id names, or -1. */
-static int
-find_client(const QmMatches *matches, const char *client)
-{
-    QmClientKey key = client_key(client);
-    size_t low = 0, high = matches->comparison->nlocals;
-
-    if (key.text == NULL)
-        return -1;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare_keys(&matches->keys[matches->by_client[middle]], &key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == matches->comparison->nlocals || compare_keys(&matches->keys[matches->by_client[low]], &key) != 0)
-        return -1;
-    if (!key.parsed && matches->comparison->locals[matches->by_client[low]].exchange_order_id != NULL)
-        return -1;
-    return matches->by_client[low];
-}
-
-/* find_exchange returns the first order of ours that an exchange order id names, or -1. */
-static int
-find_exchange(const QmMatches *matches, const char *exchange)
-{
-    const QmLocalOrder *locals = matches->comparison->locals;
-    size_t low = 0, high = matches->comparison->nlocals;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-
-        if (qm_ids_compare(locals[matches->by_exchange[middle]].exchange_order_id, exchange) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == matches->comparison->nlocals ||
-        qm_ids_compare(locals[matches->by_exchange[low]].exchange_order_id, exchange) != 0)
-        return -1;
-    return matches->by_exchange[low];
 }
 
 /* client_key returns what a client order id is looked up by. */

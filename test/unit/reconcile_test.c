@@ -149,6 +149,8 @@ test_missing(void **state)
     expect("MISSING_AT_EXCHANGE give_up repair l1\n", 0, 0);
     trade("9", 1, 4);
     expect("MISSING_AT_EXCHANGE query repair l1\nMISSED_FILL book repair l1 t9\n", 0, 0);
+    given.trades[0].known = QM_TRADE_DIFFERENT;
+    expect("MISSING_AT_EXCHANGE query repair l1\nFILL_MISMATCH none never l1 t9\n", 0, 0);
     given.trades[0].known = QM_TRADE_SAME;
     expect("MISSING_AT_EXCHANGE give_up repair l1\n", 0, 0);
     given.comparison.ntrades = 0;

@@ -131,6 +131,34 @@ test_repeated(void **state)
     expect("", 0, 1);
 }
 
+/* While anything has an id of an order, it is neither absent nor lost, whatever was answered. */
+static void
+test_named(void **state)
+{
+    QmLocalOrder *order;
+    QmRemoteOrder *open;
+
+    (void) state;
+    begin();
+    order = local(1, QM_ORDER_UNKNOWN);
+    order->accept_deadline_us = PASSED;
+    order->absent_answers = QM_ABSENT_ANSWERS;
+    open = remote(2);
+    open->filled = 1;
+    open->ours = false;
+    expect("INFLIGHT_ABSENT prove_absent repair l1\nEXTERNAL_ORDER adopt repair r502\n", 0, 0);
+    remote(2)->client_order_id = client_id(1, 0);
+    expect("INFLIGHT_ABSENT query repair l1\nEXTERNAL_ORDER adopt repair r502\n", 0, 0);
+    begin();
+    order = local(1, QM_ORDER_OPEN);
+    order->absent_answers = QM_ABSENT_ANSWERS;
+    local(2, QM_ORDER_OPEN);
+    remote(2);
+    expect("MISSING_AT_EXCHANGE give_up repair l1\n", 0, 1);
+    given.remotes[0].exchange_order_id = "501";
+    expect("MISSING_AT_EXCHANGE query repair l1\n", 0, 1);
+}
+
 static void
 test_missed_and_late(void **state)
 {
@@ -314,6 +342,7 @@ main(void)
         cmocka_unit_test(test_second_attempt),
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_missed_and_late),
+        cmocka_unit_test(test_named),
         cmocka_unit_test(test_mismatch),
         cmocka_unit_test(test_trade_of_stranger),
         cmocka_unit_test(test_strays),
