@@ -238,7 +238,7 @@ client_key(const char *client)
     return (QmClientKey){.text = client, .len = strlen(client)};
 }
 
-/* sort sorts indexes: the C library's sorts take no context everywhere, and may allocate. */
+/* sort sorts indexes and leaves equals as they are: the C library's sorts do not, and may allocate. */
 static void
 sort(const QmMatches *matches, int *order, size_t n, Compare compare)
 {
@@ -406,15 +406,13 @@ qm_trade_numbers_compare(const QmRemoteTrade *a, const QmRemoteTrade *b)
                ?: ORDER(a->price, b->price);
 }
 
-/* compare_strays sorts trades by their order, those first that say whose it is. */
+/* compare_strays sorts trades by their order, those first that say whose it is; else they stay as they are. */
 static int
 compare_strays(const QmMatches *matches, int a, int b)
 {
     const QmRemoteTrade *x = &matches->comparison->trades[a], *y = &matches->comparison->trades[b];
 
-    return qm_ids_compare(x->exchange_order_id, y->exchange_order_id)
-               ?: ORDER(y->ours, x->ours)
-               ?: compare_trades(matches, a, b);
+    return qm_ids_compare(x->exchange_order_id, y->exchange_order_id) ?: ORDER(y->ours, x->ours);
 }
 
 /* compare_balances sorts balances by asset. */

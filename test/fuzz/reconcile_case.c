@@ -19,9 +19,9 @@ static uint8_t draw(Bytes *bytes);
 static const char *draw_text(Bytes *bytes, const char *const *texts, size_t n);
 static QmUnits draw_units(Bytes *bytes);
 static int64_t draw_time(Bytes *bytes);
-static void make_local(QmLocalOrder *local, Bytes *bytes);
-static void make_remote(QmRemoteOrder *remote, Bytes *bytes);
-static void make_trade(QmRemoteTrade *trade, Bytes *bytes);
+static void make_local(QmLocalOrder *local, const QmLocalOrder *before, Bytes *bytes);
+static void make_remote(QmRemoteOrder *remote, const QmRemoteOrder *before, Bytes *bytes);
+static void make_trade(QmRemoteTrade *trade, const QmRemoteTrade *before, Bytes *bytes);
 static void make_balance(QmBalance *balance, Bytes *bytes);
 static void shuffle(uint32_t *random, void *things, size_t size, size_t n);
 
@@ -77,11 +77,11 @@ qz_case_make(FuzzCase *fuzz, const uint8_t *data, size_t size)
                         .balances_seen = (flags & 8) != 0,
                         .now_us = now_us};
     for (size_t i = 0; i < c->nlocals; i++)
-        make_local(&fuzz->locals[i], &bytes);
+        make_local(&fuzz->locals[i], i == 0 ? NULL : &fuzz->locals[i - 1], &bytes);
     for (size_t i = 0; i < c->nremotes; i++)
-        make_remote(&fuzz->remotes[i], &bytes);
+        make_remote(&fuzz->remotes[i], i == 0 ? NULL : &fuzz->remotes[i - 1], &bytes);
     for (size_t i = 0; i < c->ntrades; i++)
-        make_trade(&fuzz->trades[i], &bytes);
+        make_trade(&fuzz->trades[i], i == 0 ? NULL : &fuzz->trades[i - 1], &bytes);
     for (size_t i = 0; i < c->nbalances; i++)
         make_balance(&fuzz->balances[i], &bytes);
 }
@@ -141,13 +141,21 @@ draw_time(Bytes *bytes)
     return times[draw(bytes) % 8];
 }
 
-/* make_local makes an order of ours. */
+/* make_local makes an order of ours; at times the one before once more, with other quantities. */
 static void
-make_local(QmLocalOrder *local, Bytes *bytes)
+make_local(QmLocalOrder *local, const QmLocalOrder *before, Bytes *bytes)
 {
     uint8_t flags = draw(bytes), answers = draw(bytes);
     const char *exchange_id = TEXT(bytes, exchange_ids);
 
+    if (before != NULL && answers % 8 == 7)
+    {
+        memcpy(local, before, sizeof(*local));
+        local->slot = TEXT(bytes, slots);
+        local->filled = draw_units(bytes);
+        local->reported = draw_units(bytes);
+        return;
+    }
     local->order_id = draw(bytes) % 12 + 1;
     local->client_order_id = TEXT(bytes, client_ids);
     local->exchange_order_id = answers & 128 ? NULL : exchange_id;
@@ -168,12 +176,20 @@ make_local(QmLocalOrder *local, Bytes *bytes)
     local->cancel_deadline_us = draw_time(bytes);
 }
 
-/* make_remote makes an open order. */
+/* make_remote makes an open order; at times the one before once more, with another side or quantity. */
 static void
-make_remote(QmRemoteOrder *remote, Bytes *bytes)
+make_remote(QmRemoteOrder *remote, const QmRemoteOrder *before, Bytes *bytes)
 {
     uint8_t flags = draw(bytes);
 
+    if (before != NULL && flags % 8 == 7)
+    {
+        memcpy(remote, before, sizeof(*remote));
+        remote->ours = flags & 8;
+        remote->buy = flags & 16;
+        remote->quantity = draw_units(bytes);
+        return;
+    }
     remote->client_order_id = TEXT(bytes, client_ids);
     remote->exchange_order_id = TEXT(bytes, exchange_ids);
     remote->ours = flags & 1;
@@ -183,12 +199,20 @@ make_remote(QmRemoteOrder *remote, Bytes *bytes)
     remote->filled = draw_units(bytes);
 }
 
-/* make_trade makes a trade. */
+/* make_trade makes a trade; at times the one before once more, with another client's id or price. */
 static void
-make_trade(QmRemoteTrade *trade, Bytes *bytes)
+make_trade(QmRemoteTrade *trade, const QmRemoteTrade *before, Bytes *bytes)
 {
     uint8_t flags = draw(bytes);
 
+    if (before != NULL && flags % 8 == 7)
+    {
+        memcpy(trade, before, sizeof(*trade));
+        trade->ours = flags & 8;
+        trade->client_order_id = TEXT(bytes, client_ids);
+        trade->price = draw_units(bytes);
+        return;
+    }
     trade->trade_id = TEXT(bytes, trade_ids);
     trade->exchange_order_id = TEXT(bytes, exchange_ids);
     trade->client_order_id = flags & 1 ? TEXT(bytes, client_ids) : NULL;
