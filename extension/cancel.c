@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "fence.h"
 #include "funcapi.h"
+#include "live_order.h"
 #include "lock.h"
 #include "miscadmin.h"
 #include "order_argument.h"
@@ -309,9 +310,10 @@ find_exchange_order(const char *account, const char *symbol, const char *exchang
 static uint64
 find_live_orders(FunctionCallInfo fcinfo, const char *account, int64 **order_ids)
 {
-    static QmQuery query = {"SELECT order_id FROM quantmesh.orders WHERE account = $1 AND exposed AND live "
-                            "AND ($2 IS NULL OR symbol = $2) AND ($3 IS NULL OR side = $3) "
-                            "AND ($4 IS NULL OR strategy = $4) AND ($5 IS NULL OR instance = $5) ORDER BY order_id",
+    static QmQuery query = {"SELECT o.order_id FROM " QM_LIVE_ORDERS "WHERE l.account = $1 AND o.live "
+                            "AND ($2 IS NULL OR l.symbol = $2) AND ($3 IS NULL OR l.side = $3) "
+                            "AND ($4 IS NULL OR o.strategy = $4) AND ($5 IS NULL OR o.instance = $5) "
+                            "ORDER BY o.order_id",
                             5,
                             {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
     static const char *const sides[] = {"buy", "sell"};

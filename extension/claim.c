@@ -5,7 +5,8 @@
  * Each market that has intents is locked, shared, before its state is read, as
  * placing does, so that a halt that has returned is the last word. The locks are
  * taken in the order of the symbols. Rows that somebody else works on are passed
- * over.
+ * over. They are locked one by one, in a subquery that runs until there are enough:
+ * its order is that of the query around it.
  */
 #include "postgres.h"
 
@@ -14,6 +15,7 @@
 #include "compat.h"
 #include "fence.h"
 #include "funcapi.h"
+#include "live_order.h"
 #include "market.h"
 #include "miscadmin.h"
 #include "order_argument.h"
@@ -46,7 +48,7 @@ typedef struct Claim
 static void read_claim(FunctionCallInfo fcinfo, Claim *claim);
 static bool is_current(const Claim *claim);
 static ArrayType *lock_open_markets(const Claim *claim);
-static bool takes_intents(const char *account, const char *symbol, bool buy);
+static bool takes_intents(const Claim *claim, const char *symbol, bool buy);
 static void withdraw_expired(const Claim *claim);
 static void claim_waiting(const Claim *claim, ArrayType *sides, ReturnSetInfo *result);
 static int64 *read_order_ids(uint64 count);
@@ -112,8 +114,8 @@ is_current(const Claim *claim)
 static ArrayType *
 lock_open_markets(const Claim *claim)
 {
-    static QmQuery query = {"SELECT DISTINCT symbol FROM quantmesh.orders "
-                            "WHERE account = $1 AND exposed AND state = 'intent' ORDER BY symbol",
+    static QmQuery query = {"SELECT DISTINCT o.symbol FROM " QM_LIVE_ORDERS
+                            "WHERE l.account = $1 AND o.state = 'intent' ORDER BY o.symbol",
                             1,
                             {TEXTOID}};
     Datum account[] = {CStringGetTextDatum(claim->account)};
@@ -127,27 +129,28 @@ lock_open_markets(const Claim *claim)
         char *symbol = TextDatumGetCString(qm_query_value(row, 0, &isnull));
 
         qm_market_lock_shared(claim->account, symbol);
-        if (takes_intents(claim->account, symbol, true))
+        if (takes_intents(claim, symbol, true))
             sides[open++] = CStringGetTextDatum(psprintf("%s:buy", symbol));
-        if (takes_intents(claim->account, symbol, false))
+        if (takes_intents(claim, symbol, false))
             sides[open++] = CStringGetTextDatum(psprintf("%s:sell", symbol));
     }
     return construct_array(sides, open, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 /*
- * takes_intents says whether intents of a side may be sent in a market that is
- * locked: it is not halted, does not wait for a reconciliation, and where it is
- * reducing, that side's live orders do not take the position past flat.
+ * takes_intents says whether the claimer may send intents of a side in a market
+ * that is locked: it is not halted, does not wait for a reconciliation, is the
+ * claimer's if it is exclusive, and where it is reducing, that side's live orders
+ * do not take the position past flat.
  */
 static bool
-takes_intents(const char *account, const char *symbol, bool buy)
+takes_intents(const Claim *claim, const char *symbol, bool buy)
 {
     QmMarket market;
     QmExposure exposure;
 
-    if (!qm_market_find(account, symbol, &market) || market.state == QM_TRADING_HALTED ||
-        !qm_market_is_trusted(&market))
+    if (!qm_market_find(claim->account, symbol, &market) || market.state == QM_TRADING_HALTED ||
+        !qm_market_is_trusted(&market) || !qm_market_is_open_to(&market, claim->instance, claim->epoch))
         return false;
     if (market.state == QM_TRADING_ACTIVE)
         return true;
@@ -159,10 +162,13 @@ takes_intents(const char *account, const char *symbol, bool buy)
 static void
 withdraw_expired(const Claim *claim)
 {
-    /* The sum keeps the planner from walking the account's history in the order of ids until the limit is reached. */
-    static QmQuery query = {"SELECT order_id FROM quantmesh.orders "
-                            "WHERE account = $1 AND exposed AND state = 'intent' AND valid_until <= $2 "
-                            "ORDER BY order_id + 0 LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
+    static QmQuery query = {"SELECT locked.order_id FROM ("
+                            "SELECT o.order_id FROM " QM_LIVE_ORDERS
+                            "WHERE l.account = $1 AND o.state = 'intent' AND o.valid_until <= $2 "
+                            "ORDER BY o.order_id) AS late, "
+                            "LATERAL (SELECT o.order_id FROM quantmesh.orders AS o "
+                            "WHERE o.account = $1 AND o.order_id = late.order_id AND o.state = 'intent' "
+                            "AND o.valid_until <= $2 FOR NO KEY UPDATE SKIP LOCKED) AS locked LIMIT $3",
                             3,
                             {TEXTOID, TIMESTAMPTZOID, INT8OID}};
     const char *const reason[][2] = {{"reason", "valid_until passed"}};
@@ -191,10 +197,9 @@ withdraw_expired(const Claim *claim)
 static void
 claim_waiting(const Claim *claim, ArrayType *sides, ReturnSetInfo *result)
 {
-    /* The sum is there for the same reason as in withdraw_expired. */
     static QmQuery query =
-        {"SELECT o.order_id FROM quantmesh.orders AS o "
-         "WHERE o.account = $1 AND o.exposed AND o.state = 'intent' AND o.symbol || ':' || o.side = ANY ($2) "
+        {"SELECT locked.order_id FROM (SELECT o.order_id FROM " QM_LIVE_ORDERS
+         "WHERE l.account = $1 AND l.symbol || ':' || l.side = ANY ($2) AND o.state = 'intent' "
          "AND (o.valid_until IS NULL OR o.valid_until > $3) AND NOT EXISTS ("
          "WITH RECURSIVE replaced AS ("
          "SELECT r.account, r.replaces, r.live, r.submitted_at FROM quantmesh.orders AS r "
@@ -203,8 +208,10 @@ claim_waiting(const Claim *claim, ArrayType *sides, ReturnSetInfo *result)
          "SELECT r.account, r.replaces, r.live, r.submitted_at FROM replaced AS n "
          "JOIN quantmesh.orders AS r ON r.account = n.account AND r.order_id = n.replaces "
          "WHERE n.submitted_at IS NULL) "
-         "SELECT FROM replaced WHERE live) "
-         "ORDER BY o.order_id + 0 LIMIT $4 FOR NO KEY UPDATE OF o SKIP LOCKED",
+         "SELECT FROM replaced WHERE live) ORDER BY o.order_id) AS waiting, "
+         "LATERAL (SELECT o.order_id FROM quantmesh.orders AS o "
+         "WHERE o.account = $1 AND o.order_id = waiting.order_id AND o.state = 'intent' "
+         "AND (o.valid_until IS NULL OR o.valid_until > $3) FOR NO KEY UPDATE SKIP LOCKED) AS locked LIMIT $4",
          4,
          {TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID}};
     QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_CLAIMED), .source = "call"};

@@ -9,6 +9,7 @@
 #include "exposure_load.h"
 
 #include "catalog/pg_type.h"
+#include "live_order.h"
 #include "market_lock.h"
 #include "market_number.h"
 #include "miscadmin.h"
@@ -22,15 +23,15 @@
 static pg_atomic_uint32 *read_tables = NULL; /* by market number of the database: the OID of its orders */
 
 static QmQuery read_orders = {
-    .text = "SELECT o.account, o.symbol, count(*) FILTER (WHERE o.live), "
-            "coalesce(sum(o.pending) FILTER (WHERE o.side = 'buy'), 0), "
-            "coalesce(sum(o.pending) FILTER (WHERE o.side = 'sell'), 0), "
-            "coalesce(sum(least(1e18, ceil(o.price * o.pending * 1e18) / 1e18)) "
-            "FILTER (WHERE o.live AND o.price IS NOT NULL), 0) "
-            "FROM (SELECT account, symbol, side, price, live, greatest(0, CASE WHEN live THEN quantity ELSE "
-            "reported_quantity END "
-            "- filled_quantity - busted_quantity) AS pending FROM quantmesh.orders WHERE exposed) AS o "
-            "GROUP BY o.account, o.symbol",
+    .text =
+        "SELECT o.account, o.symbol, count(*) FILTER (WHERE o.live), "
+        "coalesce(sum(o.pending) FILTER (WHERE o.side = 'buy'), 0), "
+        "coalesce(sum(o.pending) FILTER (WHERE o.side = 'sell'), 0), "
+        "coalesce(sum(least(1e18, ceil(o.price * o.pending * 1e18) / 1e18)) "
+        "FILTER (WHERE o.live AND o.price IS NOT NULL), 0) "
+        "FROM (SELECT o.account, o.symbol, o.side, o.price, o.live, greatest(0, CASE WHEN o.live THEN o.quantity ELSE "
+        "o.reported_quantity END - o.filled_quantity - o.busted_quantity) AS pending FROM " QM_LIVE_ORDERS ") AS o "
+        "GROUP BY o.account, o.symbol",
 };
 
 static QmQuery read_positions = {

@@ -12,6 +12,9 @@
 /* locktag_field4 of our advisory locks: "QM". Applications' own keys use 1 and 2 there. */
 #define QM_LOCKTAG_CLASS 0x514D
 
+/* Keys of registered instances begin so. */
+#define QM_INSTANCE_KEY_PREFIX "instance:"
+
 typedef struct QmKey
 {
     uint64 hash;

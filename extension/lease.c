@@ -412,6 +412,36 @@ qm_lease_sweep(void)
     return next_us;
 }
 
+/*
+ * qm_lease_next_end returns when the first of this database's leases ends whose
+ * key begins with the prefix. Those that should have ended, and are pinned, are
+ * not counted.
+ */
+int64
+qm_lease_next_end(const char *prefix)
+{
+    size_t len = strlen(prefix);
+    int64 now_us;
+    int64 next_us = QM_NEVER_US;
+    HASH_SEQ_STATUS scan;
+    QmLease *lease;
+
+    if (qm_lease_count() == 0)
+        return QM_NEVER_US;
+
+    LWLockAcquire(lease_lock, LW_SHARED);
+    now_us = qm_now_us();
+    hash_seq_init(&scan, lease_table);
+    while ((lease = hash_seq_search(&scan)) != NULL)
+    {
+        if (lease->id.database == MyDatabaseId && lease->deadline_us > now_us && lease->key_len >= len &&
+            memcmp(lease->key, prefix, len) == 0)
+            next_us = Min(next_us, lease->deadline_us);
+    }
+    LWLockRelease(lease_lock);
+    return next_us;
+}
+
 /* qm_lease_count returns how many entries the table has, in all databases. */
 int
 qm_lease_count(void)

@@ -57,6 +57,7 @@ extern void qm_lease_wait(const QmKey *key, int64 until_us);
 extern void qm_lease_wait_end(void);
 
 extern int64 qm_lease_sweep(void);
+extern int64 qm_lease_next_end(const char *prefix);
 extern int qm_lease_count(void);
 extern int qm_lease_copy(QmLease *copies, int room);
 extern void qm_lease_restore(const QmLease *lease);

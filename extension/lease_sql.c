@@ -83,7 +83,7 @@ qm_renew_lease(PG_FUNCTION_ARGS)
     qm_arg_owner(fcinfo, 1, &owner);
     fence = qm_arg_fence(fcinfo, 2);
     ttl_us = qm_arg_lease_ttl_us(fcinfo, 3);
-    qm_rights_check(&key);
+    qm_rights_check_taking(&key);
     if (!qm_lease_held_by(&key, &owner, fence))
         PG_RETURN_BOOL(false);
     qm_lease_ensure_marked();
@@ -102,7 +102,7 @@ qm_release_lease(PG_FUNCTION_ARGS)
     qm_arg_key(fcinfo, 0, &key);
     qm_arg_owner(fcinfo, 1, &owner);
     fence = qm_arg_fence(fcinfo, 2);
-    qm_rights_check(&key);
+    qm_rights_check_taking(&key);
     if (!qm_lease_held_by(&key, &owner, fence))
         PG_RETURN_BOOL(false);
     qm_release_add(&key, fence);

@@ -4,24 +4,21 @@
  * quantity. Which report comes first does not matter:
  *
  * Profit is defined on the fills of one account, symbol and strategy in the
- * order of (time, trade id, trade before bust). Each row keeps the running
- * position, cost and profit after it, and the row of quantmesh.position those of
- * the last one. A fill that is not the last has all later ones computed again from
- * its predecessor. Of several times for one trade the earliest counts; as long as
- * no report has said one, it is when we first heard of the trade.
+ * order of (time, trade id, buy before sell, trade before bust): a trade between
+ * two of our orders is a fill of each, under one id. Of several times for one trade
+ * the earliest counts; as long as no report has said one, it is when we first heard
+ * of the trade.
  *
  * The position's row is locked while its fills are read and written. The order
- * is: the order's row, the position's row, the fill.
- *
- * Queries of fills ask for the order of the index that they need: while a table is
- * young, its indexes look all the same to the planner, and plans are kept.
+ * is: the order's row, the position's row, the fill. Queries of fills ask for the
+ * order of the index that they need, as in ledger_position.c.
  */
 #include "ledger.h"
 
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decimal.h"
-#include "ledger_step.h"
+#include "ledger_position.h"
 #include "market_number.h"
 #include "miscadmin.h"
 #include "order_metric.h"
@@ -29,20 +26,9 @@
 #include "query_row.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define RECOMPUTE_BATCH 1000 /* fills that are in memory at a time */
-
-/* The position's row, and the market's assets. */
-typedef struct Position
-{
-    QmRunning running;
-    QmAssets assets;
-    QmFillKey last;
-} Position;
-
-/* What the ledger has under a trade id. */
+/* What the ledger has under a trade id, on one side. */
 typedef struct Known
 {
     bool found;
@@ -56,19 +42,9 @@ typedef struct Known
     TimestampTz executed_at;
 } Known;
 
-/* A fill as its row has it. */
-typedef struct Row
-{
-    QmFill fill;
-    QmRunning running;
-    ItemPointerData place;
-} Row;
-
 static bool try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking);
-static bool lock_position(const QmOrder *order, const char *unless_known, Position *position);
-static void create_position(const QmOrder *order);
 static void read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin);
-static bool book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *booking);
+static bool book(const QmOrder *order, const QmTrade *trade, QmPosition *position, QmBooking *booking);
 static bool insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmRunning *after);
 static void count_trade(const QmOrder *order, const QmFill *fill);
 static QmFill fill_of(const QmOrder *order, const QmTrade *trade);
@@ -77,13 +53,6 @@ static bool same_commission(const Known *known, const QmTrade *trade);
 static Jsonb *show(const Known *known);
 static void complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking);
 static void update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_maker, bool time);
-static void recompute(const QmOrder *order, Position *position, const QmFillKey *from);
-static void read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running);
-static int read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, Row *fills,
-                      bool *more);
-static void keep_last(Position *position, const QmFillKey *last);
-static void write_running(const Row *row, const QmRunning *running);
-static void write_position(const QmOrder *order, const Position *position);
 
 /* qm_ledger_book books a trade or a bust of the order, unless the ledger has it already. */
 void
@@ -98,22 +67,22 @@ qm_ledger_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
 /*
  * try_to_book returns false when it has to be tried again: the position had no
  * row, or another transaction has booked the trade id meanwhile. A trade id
- * belongs to one order; nothing is booked for another.
+ * belongs to one order on each side; nothing is booked for another.
  */
 static bool
 try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
 {
-    Position position;
+    QmPosition position;
     Known same;
     Known twin;
 
-    if (lock_position(order, trade->trade_id, &position))
+    if (qm_position_lock(order, trade->trade_id, &position))
         return book(order, trade, &position, booking);
 
     read_known(order, trade, &same, &twin);
     if (!same.found && !twin.found)
     {
-        create_position(order);
+        qm_position_create(order);
         return false;
     }
     if (same.found)
@@ -128,76 +97,23 @@ try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
         booking->known = show(&twin);
     if (twin.order_id != order->order_id)
         return true;
-    return lock_position(order, NULL, &position) && book(order, trade, &position, booking);
+    return qm_position_lock(order, NULL, &position) && book(order, trade, &position, booking);
 }
 
-/*
- * lock_position reads and locks the position's row; false when there is none, or
- * when a trade or bust of this id is booked already. A duplicate thus locks
- * nothing.
- */
-static bool
-lock_position(const QmOrder *order, const char *unless_known, Position *position)
-{
-    static QmQuery query =
-        {"SELECT p.quantity, p.cost, p.realized_profit, p.last_executed_at, p.last_trade_id, p.last_kind = 'bust', "
-         "m.base_asset, m.quote_asset "
-         "FROM quantmesh.position AS p LEFT JOIN quantmesh.market AS m ON m.account = $1 AND m.symbol = $2 "
-         "WHERE p.account = $1 AND p.symbol = $2 AND p.strategy = $3 AND ($4 IS NULL OR "
-         "(SELECT f.order_id FROM quantmesh.fill AS f WHERE f.account = $1 AND f.symbol = $2 AND f.trade_id = $4 "
-         "ORDER BY f.kind LIMIT 1) IS NULL) FOR NO KEY UPDATE OF p",
-         4,
-         {TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(order->strategy),
-                      unless_known == NULL ? (Datum) 0 : CStringGetTextDatum(unless_known)};
-    bool nulls[] = {false, false, false, unless_known == NULL};
-
-    if (qm_query_run(&query, values, nulls) == 0)
-        return false;
-    position->running.quantity = qm_row_number(0, 0);
-    position->running.cost = qm_row_number(0, 1);
-    position->running.profit = qm_row_number(0, 2);
-    position->last.executed_at = qm_row_int64(0, 3);
-    position->last.trade_id = qm_row_text(0, 4);
-    position->last.bust = qm_row_bool(0, 5);
-    position->assets.base = qm_row_text(0, 6);
-    position->assets.quote = qm_row_text(0, 7);
-    return true;
-}
-
-/* create_position makes the row of a flat position that has no fill yet. */
-static void
-create_position(const QmOrder *order)
-{
-    static QmQuery query = {
-        "INSERT INTO quantmesh.position (account, symbol, strategy, quantity, cost, realized_profit, last_executed_at, "
-        "last_trade_id, last_kind, updated_at) VALUES ($1, $2, $3, 0, 0, 0, '-infinity', '', 'trade', $4) "
-        "ON CONFLICT DO NOTHING",
-        4,
-        {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(order->strategy),
-                      TimestampTzGetDatum(GetCurrentTimestamp())};
-
-    (void) qm_query_run(&query, values, NULL);
-}
-
-/* read_known reads what is booked under the trade's id: of its own kind, and of the other. */
+/* read_known reads what is booked under the trade's id and side: of its own kind, and of the other. */
 static void
 read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
 {
     static QmQuery query = {"SELECT kind = 'bust', order_id, quantity, price, commission, commission_asset, is_maker "
                             "IS NOT NULL, executed_at, time_known "
                             "FROM quantmesh.fill WHERE account = $1 AND symbol = $2 AND trade_id = $3 "
-                            "ORDER BY kind LIMIT 2",
-                            3,
-                            {TEXTOID, TEXTOID, TEXTOID}};
+                            "AND side = $4 ORDER BY kind LIMIT 2",
+                            4,
+                            {TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
                       CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(trade->trade_id)};
+                      CStringGetTextDatum(trade->trade_id),
+                      CStringGetTextDatum(order->buy ? "buy" : "sell")};
     uint64 rows = qm_query_read_latest(&query, values, NULL);
 
     memset(same, 0, sizeof(*same));
@@ -220,7 +136,7 @@ read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
 
 /* book adds the trade to the ledger; false when its id was booked meanwhile. The position is locked. */
 static bool
-book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *booking)
+book(const QmOrder *order, const QmTrade *trade, QmPosition *position, QmBooking *booking)
 {
     QmFill fill = fill_of(order, trade);
     Numeric before = position->running.quantity;
@@ -231,9 +147,10 @@ book(const QmOrder *order, const QmTrade *trade, Position *position, QmBooking *
         return false;
     if (qm_fill_key_cmp(&fill.key, &position->last) < 0)
     {
-        recompute(order, position, &fill.key);
+        qm_position_recompute(order, position, &fill.key);
         after = position->running;
     }
+    qm_position_pay_other(order, position, &fill);
     booking->booked = true;
     booking->position_change = qm_decimal_sub(after.quantity, before);
     if (!trade->bust)
@@ -247,10 +164,11 @@ fill_of(const QmOrder *order, const QmTrade *trade)
 {
     Numeric commission = trade->commission == NULL ? qm_decimal_zero() : qm_decimal_trim(trade->commission);
     Numeric quantity = qm_decimal_trim(trade->quantity);
-    QmFill fill = {.buy = order->buy, .price = qm_decimal_trim(trade->price)};
+    QmFill fill = {.price = qm_decimal_trim(trade->price)};
 
     fill.key.executed_at = trade->executed_at != 0 ? trade->executed_at : GetCurrentTimestamp();
     fill.key.trade_id = trade->trade_id;
+    fill.key.sell = !order->buy;
     fill.key.bust = trade->bust;
     fill.quantity = trade->bust ? qm_decimal_negate(quantity) : quantity;
     fill.commission = trade->bust ? qm_decimal_negate(commission) : commission;
@@ -273,7 +191,7 @@ insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmR
          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
          "ON CONFLICT DO NOTHING RETURNING 1) "
          "UPDATE quantmesh.position SET quantity = $16, cost = $17, realized_profit = $18, last_executed_at = $13, "
-         "last_trade_id = $3, last_kind = $7, updated_at = $14 "
+         "last_trade_id = $3, last_side = $6, last_kind = $7, updated_at = $14 "
          "WHERE account = $1 AND symbol = $2 AND strategy = $5 AND EXISTS (SELECT FROM booked)",
          19,
          {TEXTOID,
@@ -375,20 +293,22 @@ complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooki
     bool maker = trade->is_maker >= 0 && !known->maker_known;
     bool time = trade->executed_at != 0 && (!known->time_known || trade->executed_at < known->executed_at);
     QmFillKey from = fill.key;
-    Position position;
+    QmPosition position;
     Numeric before;
 
     if (!commission && !maker && !time)
         return;
-    if (!lock_position(order, NULL, &position))
+    if (!qm_position_lock(order, NULL, &position))
         elog(ERROR, "position of order " INT64_FORMAT " is gone", order->order_id);
     before = position.running.quantity;
     if (!time)
         fill.key.executed_at = known->executed_at;
     update_facts(order, &fill, commission, maker ? trade->is_maker : -1, time);
+    if (commission)
+        qm_position_pay_other(order, &position, &fill);
     from.executed_at = Min(fill.key.executed_at, known->executed_at);
     if (commission || time)
-        recompute(order, &position, &from);
+        qm_position_recompute(order, &position, &from);
     booking->completed = true;
     booking->position_change = qm_decimal_sub(position.running.quantity, before);
 }
@@ -401,9 +321,9 @@ update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_m
         {"UPDATE quantmesh.fill SET executed_at = $5, commission = coalesce($6, commission), "
          "commission_asset = coalesce($7, commission_asset), is_maker = coalesce($8, is_maker), "
          "time_known = time_known OR $9 "
-         "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND kind = $4",
-         9,
-         {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, TEXTOID, BOOLOID, BOOLOID}};
+         "WHERE account = $1 AND symbol = $2 AND trade_id = $3 AND side = $10 AND kind = $4",
+         10,
+         {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, TEXTOID, BOOLOID, BOOLOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
                       CStringGetTextDatum(order->symbol),
                       CStringGetTextDatum(fill->key.trade_id),
@@ -412,183 +332,9 @@ update_facts(const QmOrder *order, const QmFill *fill, bool commission, int is_m
                       NumericGetDatum(fill->commission),
                       commission ? CStringGetTextDatum(fill->commission_asset) : (Datum) 0,
                       BoolGetDatum(is_maker > 0),
-                      BoolGetDatum(time)};
-    bool nulls[] = {false, false, false, false, false, !commission, !commission, is_maker < 0, false};
+                      BoolGetDatum(time),
+                      CStringGetTextDatum(order->buy ? "buy" : "sell")};
+    bool nulls[] = {false, false, false, false, false, !commission, !commission, is_maker < 0, false, false};
 
     (void) qm_query_run(&query, values, nulls);
-}
-
-/*
- * recompute computes the running values of a fill and of all later ones again,
- * and the position from the last of them. Only rows that change are written.
- */
-static void
-recompute(const QmOrder *order, Position *position, const QmFillKey *from)
-{
-    MemoryContext scope = CurrentMemoryContext;
-    MemoryContext batch = AllocSetContextCreate(scope, "quantmesh ledger", ALLOCSET_DEFAULT_SIZES);
-    Row *rows = palloc(sizeof(Row) * RECOMPUTE_BATCH);
-    bool more = true;
-
-    read_predecessor(order, from, &position->running);
-    position->last = *from;
-    for (bool first = true; more; first = false)
-    {
-        int count = read_batch(order, &position->last, first, batch, rows, &more);
-
-        for (int i = 0; i < count; i++)
-        {
-            MemoryContextSwitchTo(batch); /* every query leaves it */
-            qm_ledger_step(&position->running, &rows[i].fill, &position->assets);
-            if (!qm_running_equal(&position->running, &rows[i].running))
-                write_running(&rows[i], &position->running);
-        }
-        MemoryContextSwitchTo(scope);
-        if (count > 0)
-            keep_last(position, &rows[count - 1].fill.key);
-        MemoryContextReset(batch);
-        CHECK_FOR_INTERRUPTS();
-    }
-    MemoryContextDelete(batch);
-    write_position(order, position);
-}
-
-/* read_predecessor reads the running values after the fill before the key; zeros where there is none. */
-static void
-read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
-{
-    static QmQuery query =
-        {"SELECT position_after, cost_after, profit_after FROM quantmesh.fill "
-         "WHERE account = $1 AND symbol = $2 AND strategy = $3 AND (executed_at, trade_id) <= ($4, $5) "
-         "AND NOT (executed_at = $4 AND trade_id = $5 AND (kind = 'bust' OR NOT $6)) "
-         "ORDER BY executed_at DESC, trade_id DESC, kind LIMIT 1",
-         6,
-         {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(order->strategy),
-                      TimestampTzGetDatum(key->executed_at),
-                      CStringGetTextDatum(key->trade_id),
-                      BoolGetDatum(key->bust)};
-    bool found = qm_query_run(&query, values, NULL) > 0;
-
-    running->quantity = found ? qm_row_number(0, 0) : qm_decimal_zero();
-    running->cost = found ? qm_row_number(0, 1) : qm_decimal_zero();
-    running->profit = found ? qm_row_number(0, 2) : qm_decimal_zero();
-}
-
-/*
- * read_batch reads the next fills from a key on, or behind it, into memory of
- * the batch, with the running values that they have, and says whether there may be more.
- */
-static int
-read_batch(const QmOrder *order, const QmFillKey *from, bool including, MemoryContext batch, Row *fills, bool *more)
-{
-    static QmQuery query =
-        {"SELECT executed_at, trade_id, kind = 'bust', side = 'buy', quantity, price, commission, commission_asset, "
-         "position_after, cost_after, profit_after, ctid FROM quantmesh.fill "
-         "WHERE account = $1 AND symbol = $2 AND strategy = $3 AND (executed_at, trade_id) >= ($4, $5) "
-         "ORDER BY executed_at, trade_id, kind DESC LIMIT $6",
-         6,
-         {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(order->strategy),
-                      TimestampTzGetDatum(from->executed_at),
-                      CStringGetTextDatum(from->trade_id),
-                      Int64GetDatum(RECOMPUTE_BATCH)};
-    uint64 rows = qm_query_run(&query, values, NULL);
-    MemoryContext scope = MemoryContextSwitchTo(batch);
-    int count = 0;
-
-    for (uint64 row = 0; row < rows; row++)
-    {
-        QmFill *fill = &fills[count].fill;
-        QmRunning *running = &fills[count].running;
-        bool isnull;
-
-        fill->key.executed_at = qm_row_int64(row, 0);
-        fill->key.trade_id = qm_row_text(row, 1);
-        fill->key.bust = qm_row_bool(row, 2);
-        if (qm_fill_key_cmp(&fill->key, from) < (including ? 0 : 1))
-            continue;
-        fill->buy = qm_row_bool(row, 3);
-        fill->quantity = qm_row_number(row, 4);
-        fill->price = qm_row_number(row, 5);
-        fill->commission = qm_row_number(row, 6);
-        fill->commission_asset = qm_row_text(row, 7);
-        running->quantity = qm_row_number(row, 8);
-        running->cost = qm_row_number(row, 9);
-        running->profit = qm_row_number(row, 10);
-        fills[count].place = *(ItemPointer) DatumGetPointer(qm_query_value(row, 11, &isnull));
-        count++;
-    }
-    MemoryContextSwitchTo(scope);
-    SPI_freetuptable(SPI_tuptable);
-    *more = rows == RECOMPUTE_BATCH;
-    return count;
-}
-
-/* keep_last copies what a batch has come to out of the batch's memory. */
-static void
-keep_last(Position *position, const QmFillKey *last)
-{
-    position->last = *last;
-    position->last.trade_id = pstrdup(last->trade_id);
-    position->running.quantity = qm_decimal_trim(position->running.quantity);
-    position->running.cost = qm_decimal_trim(position->running.cost);
-    position->running.profit = qm_decimal_trim(position->running.profit);
-}
-
-/*
- * write_running writes the running values of one fill. Its row is found by its
- * place, which the position's lock keeps: through the indexes a fill that was
- * computed many times in one transaction would be found more slowly each time.
- */
-static void
-write_running(const Row *row, const QmRunning *running)
-{
-    static QmQuery query =
-        {"UPDATE quantmesh.fill SET position_after = $2, cost_after = $3, profit_after = $4 WHERE ctid = $1",
-         4,
-         {TIDOID, NUMERICOID, NUMERICOID, NUMERICOID}};
-    Datum values[] = {PointerGetDatum(&row->place),
-                      NumericGetDatum(running->quantity),
-                      NumericGetDatum(running->cost),
-                      NumericGetDatum(running->profit)};
-
-    if (qm_query_run(&query, values, NULL) != 1)
-        elog(ERROR, "fill \"%s\" is gone", row->fill.key.trade_id);
-}
-
-/* write_position writes the position's row. */
-static void
-write_position(const QmOrder *order, const Position *position)
-{
-    static QmQuery query =
-        {"UPDATE quantmesh.position SET quantity = $4, cost = $5, realized_profit = $6, last_executed_at = $7, "
-         "last_trade_id = $8, last_kind = $9, updated_at = $10 WHERE account = $1 AND symbol = $2 AND strategy = $3",
-         10,
-         {TEXTOID,
-          TEXTOID,
-          TEXTOID,
-          NUMERICOID,
-          NUMERICOID,
-          NUMERICOID,
-          TIMESTAMPTZOID,
-          TEXTOID,
-          TEXTOID,
-          TIMESTAMPTZOID}};
-    Datum values[] = {CStringGetTextDatum(order->account),
-                      CStringGetTextDatum(order->symbol),
-                      CStringGetTextDatum(order->strategy),
-                      NumericGetDatum(position->running.quantity),
-                      NumericGetDatum(position->running.cost),
-                      NumericGetDatum(position->running.profit),
-                      TimestampTzGetDatum(position->last.executed_at),
-                      CStringGetTextDatum(position->last.trade_id),
-                      CStringGetTextDatum(position->last.bust ? "bust" : "trade"),
-                      TimestampTzGetDatum(GetCurrentTimestamp())};
-
-    (void) qm_query_run(&query, values, NULL);
 }

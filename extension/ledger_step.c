@@ -23,7 +23,7 @@
 static void trade(QmRunning *running, Numeric change, Numeric price);
 static void pay_in_base(QmRunning *running, Numeric commission);
 
-/* qm_fill_key_cmp orders fills by time, then trade id, then a trade before its bust. */
+/* qm_fill_key_cmp orders fills by time, then trade id, then the buy before the sell, then a trade before its bust. */
 int
 qm_fill_key_cmp(const QmFillKey *left, const QmFillKey *right)
 {
@@ -32,14 +32,16 @@ qm_fill_key_cmp(const QmFillKey *left, const QmFillKey *right)
     if (left->executed_at != right->executed_at)
         return left->executed_at < right->executed_at ? -1 : 1;
     by_id = strcmp(left->trade_id, right->trade_id);
-    return by_id != 0 ? by_id : (int) left->bust - (int) right->bust;
+    if (by_id != 0)
+        return by_id;
+    return left->sell != right->sell ? (int) left->sell - (int) right->sell : (int) left->bust - (int) right->bust;
 }
 
 /* qm_ledger_step takes the running values over one fill. */
 void
 qm_ledger_step(QmRunning *running, const QmFill *fill, const QmAssets *assets)
 {
-    trade(running, fill->buy ? fill->quantity : qm_decimal_negate(fill->quantity), fill->price);
+    trade(running, fill->key.sell ? qm_decimal_negate(fill->quantity) : fill->quantity, fill->price);
     if (fill->commission_asset == NULL || assets->base == NULL)
         return;
     if (strcmp(fill->commission_asset, assets->base) == 0)

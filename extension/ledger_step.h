@@ -14,13 +14,13 @@ typedef struct QmFillKey
 {
     TimestampTz executed_at;
     const char *trade_id;
+    bool sell;
     bool bust;
 } QmFillKey;
 
 typedef struct QmFill
 {
     QmFillKey key;
-    bool buy;
     Numeric quantity; /* negative for a bust */
     Numeric price;
     Numeric commission;           /* negative where it is given back */

@@ -40,7 +40,7 @@ qm_lock_prepare(const QmLockRequest *request)
 {
     qm_require_running(request->function);
     for (int i = 0; i < request->nkeys; i++)
-        qm_rights_check(&request->keys[i]);
+        qm_rights_check_taking(&request->keys[i]);
     qm_hold_attach();
     qm_fence_prepare();
 }

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "fence.h"
 #include "fmgr.h"
+#include "lock_key.h"
 #include "miscadmin.h"
 #include "settings.h"
 #include "table_oid.h"
@@ -32,7 +33,7 @@ PG_FUNCTION_INFO_V1(qm_markets_changed);
 
 #define MARKETS_REMEMBERED 4096 /* beyond it the cache starts anew */
 
-/* Columns, counted from 1, as sql/11_order_tables.sql has them. */
+/* Columns, counted from 1, as sql/11_order_tables.sql and sql/13_work_tables.sql have them. */
 enum
 {
     MARKET_TICK_SIZE = 5,
@@ -59,6 +60,12 @@ enum
     ACCOUNT_MAX_ORDER_RATE,
     ACCOUNT_TRADING_STATE,
     ACCOUNT_STATE_REASON
+};
+
+enum
+{
+    ASSIGNMENT_INSTANCE = 4,
+    ASSIGNMENT_EPOCH
 };
 
 typedef struct CachedMarket
@@ -301,6 +308,26 @@ qm_market_is_trusted(const QmMarket *market)
     return qm_after_promotion == QM_PROMOTION_TRUST || strcmp(market->trusted_tag, qm_origin_tag()) == 0;
 }
 
+/* qm_market_slot returns the slot of an order at that price for which nobody has named one: the price, or its level. */
+char *
+qm_market_slot(const QmMarket *market, QmAmount price)
+{
+    return market->slot_by_level ? qm_market_level(market, price) : qm_amount_text(price);
+}
+
+/* qm_market_level returns the price's level, as the market's width or four significant digits make it. */
+char *
+qm_market_level(const QmMarket *market, QmAmount price)
+{
+    char level[QM_LEVEL_TEXT_MAX];
+
+    if (market->level_width > 0)
+        return qm_amount_text(price - price % market->level_width);
+    if (!qm_price_level(qm_amount_text(price), level, sizeof(level)))
+        elog(ERROR, "price %s has no level", qm_amount_text(price));
+    return pstrdup(level);
+}
+
 /* qm_instance_find reads the epoch of an instance; false when it is not registered. */
 bool
 qm_instance_find(const char *instance, int64 *epoch)
@@ -315,6 +342,40 @@ qm_instance_find(const char *instance, int64 *epoch)
     UnregisterSnapshot(snapshot);
     table_close(relation, AccessShareLock);
     return HeapTupleIsValid(row);
+}
+
+/*
+ * qm_market_owner reads who the market is assigned to now; false when it is to
+ * nobody. The name is palloc'd.
+ */
+bool
+qm_market_owner(const char *account, const char *symbol, char **instance, int64 *epoch)
+{
+    Relation relation = qm_table_open(QM_TABLE_ASSIGNMENT, ASSIGNMENT_EPOCH, AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    HeapTuple row = find_row(relation, qm_table_oid(QM_INDEX_ASSIGNMENT_CURRENT), account, symbol, snapshot);
+    bool isnull;
+
+    if (HeapTupleIsValid(row))
+    {
+        *instance = text_column(relation, row, ASSIGNMENT_INSTANCE);
+        *epoch = DatumGetInt64(heap_getattr(row, ASSIGNMENT_EPOCH, RelationGetDescr(relation), &isnull));
+    }
+    UnregisterSnapshot(snapshot);
+    table_close(relation, AccessShareLock);
+    return HeapTupleIsValid(row);
+}
+
+/* qm_market_is_open_to says whether the sender may place in the market: in an exclusive one only its owner may. */
+bool
+qm_market_is_open_to(const QmMarket *market, const char *instance, int64 epoch)
+{
+    char *owner;
+    int64 owner_epoch;
+
+    return !market->exclusive ||
+           (epoch != 0 && qm_market_owner(market->account, market->symbol, &owner, &owner_epoch) &&
+            epoch == owner_epoch && strcmp(instance, owner) == 0);
 }
 
 /* qm_trading_state_name returns the word that tables and messages show. */

@@ -46,6 +46,10 @@ typedef struct QmMarket
 extern bool qm_market_find(const char *account, const char *symbol, QmMarket *market);
 extern const char *qm_market_reason(const QmMarket *market);
 extern bool qm_market_is_trusted(const QmMarket *market);
+extern bool qm_market_owner(const char *account, const char *symbol, char **instance, int64 *epoch);
+extern bool qm_market_is_open_to(const QmMarket *market, const char *instance, int64 epoch);
+extern char *qm_market_slot(const QmMarket *market, QmAmount price);
+extern char *qm_market_level(const QmMarket *market, QmAmount price);
 extern bool qm_instance_find(const char *instance, int64 *epoch);
 extern const char *qm_trading_state_name(QmTradingState state);
 

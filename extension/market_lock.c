@@ -71,6 +71,29 @@ qm_request_lock(const char *account, const char *request_id)
     return true;
 }
 
+/*
+ * qm_market_try_lock keeps everybody from placing in the market until this
+ * transaction ends; false, and nothing is locked, while a placement is under way.
+ */
+bool
+qm_market_try_lock(const char *account, const char *symbol)
+{
+    LOCKTAG tag;
+
+    qm_market_tag(account, symbol, &tag);
+    return acquire(&tag, ExclusiveLock, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* qm_assigning_try_lock makes this transaction the only one that assigns markets; false when another one does. */
+bool
+qm_assigning_try_lock(void)
+{
+    LOCKTAG tag;
+
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, QM_LOCKTAG_ASSIGNING);
+    return acquire(&tag, ExclusiveLock, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 /* qm_market_lock_end_xact forgets how many requests were locked: the server lets go of them. */
 void
 qm_market_lock_end_xact(void)

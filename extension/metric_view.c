@@ -16,6 +16,7 @@
 #include "metric.h"
 #include "miscadmin.h"
 #include "order_metric.h"
+#include "reconcile_metric.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -174,5 +175,6 @@ qm_reset_metrics(PG_FUNCTION_ARGS)
     qm_metric_reset();
     qm_conflict_reset();
     qm_order_metric_reset();
+    qm_reconcile_metric_reset();
     PG_RETURN_VOID();
 }

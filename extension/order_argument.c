@@ -172,6 +172,20 @@ qm_arg_word(FunctionCallInfo fcinfo, int arg, const char *name, const char *cons
     return -1;
 }
 
+/* qm_is_market_name says whether the bytes can name an account or a symbol. */
+bool
+qm_is_market_name(const char *text, size_t len)
+{
+    if (len < 1 || len > QM_MARKET_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+    {
+        if (is_forbidden(text[i]) || text[i] == ':' || text[i] == '*')
+            return false;
+    }
+    return true;
+}
+
 /* read_market_name reads what market names are made of, which stands between colons in lock keys. */
 static char *
 read_market_name(FunctionCallInfo fcinfo, int arg, const char *name)

@@ -14,6 +14,7 @@
 #define QM_MESSAGE_MAX 1024    /* bytes of what an exchange says, of which more is cut off */
 #define QM_NUMBER_LIMIT "1e18" /* prices and quantities are below */
 
+extern bool qm_is_market_name(const char *text, size_t len);
 extern char *qm_arg_account(FunctionCallInfo fcinfo, int arg);
 extern char *qm_arg_symbol(FunctionCallInfo fcinfo, int arg);
 extern char *qm_arg_name(FunctionCallInfo fcinfo, int arg, const char *name);

@@ -1,5 +1,5 @@
 /*
- * The columns of quantmesh.orders, for what reads and writes it without SQL.
+ * The columns of quantmesh.orders and quantmesh.live_order, for what reads and writes them without SQL.
  */
 #ifndef QM_ORDER_COLUMNS_H
 #define QM_ORDER_COLUMNS_H
@@ -49,6 +49,17 @@ enum
     ORDERS_ERROR_CODE,
     ORDERS_ERROR_MESSAGE,
     ORDERS_COLUMNS = ORDERS_ERROR_MESSAGE
+};
+
+enum
+{
+    LIVE_ORDER_ACCOUNT = 1,
+    LIVE_ORDER_ORDER_ID,
+    LIVE_ORDER_SYMBOL,
+    LIVE_ORDER_SIDE,
+    LIVE_ORDER_PRICE,
+    LIVE_ORDER_SLOT,
+    LIVE_ORDER_COLUMNS = LIVE_ORDER_SLOT
 };
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Finding orders by index.
+ * Finding orders by index: by their requests in quantmesh.orders, while they live by slots and prices in
+ * quantmesh.live_order.
  *
  * Placing runs as the caller, who has no right to the table, and on every call:
  * so it scans an index itself, without SQL. Searches use the latest snapshot:
@@ -27,7 +28,8 @@ typedef struct Row
     bool *nulls;
 } Row;
 
-static bool find(QmTable index, int nkeys, ScanKeyData *keys, bool live_only, QmFoundOrder *found);
+static bool find_live(QmTable index, int nkeys, ScanKeyData *keys, QmFoundOrder *found);
+static bool find(QmTable index, ScanKeyData *keys, Snapshot snapshot, QmFoundOrder *found);
 static void read_found(const Row *row, QmFoundOrder *found);
 static char *copy_text(const Row *row, int column);
 static QmOrderState state_of(const Row *row);
@@ -37,10 +39,15 @@ bool
 qm_order_find_request(const char *account, const char *request_id, QmFoundOrder *found)
 {
     ScanKeyData keys[2];
+    Snapshot snapshot;
+    bool any;
 
     ScanKeyInit(&keys[0], ORDERS_ACCOUNT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(account));
     ScanKeyInit(&keys[1], ORDERS_REQUEST_ID, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(request_id));
-    return find(QM_INDEX_ORDERS_REQUEST, lengthof(keys), keys, false, found);
+    snapshot = RegisterSnapshot(GetLatestSnapshot());
+    any = find(QM_INDEX_ORDERS_REQUEST, keys, snapshot, found);
+    UnregisterSnapshot(snapshot);
+    return any;
 }
 
 /* qm_order_find_slot finds the live order that holds a slot. */
@@ -49,11 +56,11 @@ qm_order_find_slot(const char *account, const char *symbol, bool buy, const char
 {
     ScanKeyData keys[4];
 
-    ScanKeyInit(&keys[0], ORDERS_ACCOUNT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(account));
-    ScanKeyInit(&keys[1], ORDERS_SYMBOL, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(symbol));
-    ScanKeyInit(&keys[2], ORDERS_SIDE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(buy ? "buy" : "sell"));
-    ScanKeyInit(&keys[3], ORDERS_SLOT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(slot));
-    return find(QM_INDEX_ORDERS_LIVE_SLOT, lengthof(keys), keys, true, found);
+    ScanKeyInit(&keys[0], LIVE_ORDER_ACCOUNT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(account));
+    ScanKeyInit(&keys[1], LIVE_ORDER_SYMBOL, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(symbol));
+    ScanKeyInit(&keys[2], LIVE_ORDER_SIDE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(buy ? "buy" : "sell"));
+    ScanKeyInit(&keys[3], LIVE_ORDER_SLOT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(slot));
+    return find_live(QM_INDEX_LIVE_ORDER, lengthof(keys), keys, found);
 }
 
 /*
@@ -65,56 +72,65 @@ qm_order_find_crossing(const char *account, const char *symbol, bool buy, Numeri
 {
     ScanKeyData keys[4];
 
-    ScanKeyInit(&keys[0], ORDERS_ACCOUNT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(account));
-    ScanKeyInit(&keys[1], ORDERS_SYMBOL, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(symbol));
-    ScanKeyInit(&keys[2], ORDERS_SIDE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(buy ? "sell" : "buy"));
+    ScanKeyInit(&keys[0], LIVE_ORDER_ACCOUNT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(account));
+    ScanKeyInit(&keys[1], LIVE_ORDER_SYMBOL, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(symbol));
+    ScanKeyInit(&keys[2], LIVE_ORDER_SIDE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(buy ? "sell" : "buy"));
     if (price != NULL)
         ScanKeyInit(&keys[3],
-                    ORDERS_PRICE,
+                    LIVE_ORDER_PRICE,
                     buy ? BTLessEqualStrategyNumber : BTGreaterEqualStrategyNumber,
                     buy ? F_NUMERIC_LE : F_NUMERIC_GE,
                     NumericGetDatum(price));
-    return find(QM_INDEX_ORDERS_LIVE_PRICE, price == NULL ? 3 : 4, keys, true, found);
+    return find_live(QM_INDEX_LIVE_ORDER_PRICE, price == NULL ? 3 : 4, keys, found);
 }
 
-/* qm_orders_open opens quantmesh.orders; 55000 when columns that we know are not there. */
-Relation
-qm_orders_open(LOCKMODE mode)
-{
-    Relation relation = table_open(qm_table_oid(QM_TABLE_ORDERS), mode);
-
-    if (RelationGetDescr(relation)->natts < ORDERS_COLUMNS)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("table quantmesh.orders has %d columns, the library knows %d",
-                        RelationGetDescr(relation)->natts,
-                        ORDERS_COLUMNS),
-                 errhint("Run ALTER EXTENSION quantmesh UPDATE.")));
-    return relation;
-}
-
-/* find copies out the first order that fits; live_only passes over those that have ended. */
+/*
+ * find_live copies out the first live order whose row of quantmesh.live_order fits. Those that have ended, and are only
+ * there because fills are missing, are passed over.
+ */
 static bool
-find(QmTable index, int nkeys, ScanKeyData *keys, bool live_only, QmFoundOrder *found)
+find_live(QmTable index, int nkeys, ScanKeyData *keys, QmFoundOrder *found)
 {
-    Relation relation = qm_orders_open(AccessShareLock);
+    Relation relation = qm_table_open(QM_TABLE_LIVE_ORDER, LIVE_ORDER_COLUMNS, AccessShareLock);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     SysScanDesc scan = systable_beginscan(relation, qm_table_oid(index), true, snapshot, nkeys, keys);
-    int columns = RelationGetDescr(relation)->natts;
-    Row row = {.values = palloc(sizeof(Datum) * (Size) columns), .nulls = palloc(sizeof(bool) * (Size) columns)};
     HeapTuple tuple;
     bool any = false;
 
     while (!any && HeapTupleIsValid(tuple = systable_getnext(scan)))
     {
-        heap_deform_tuple(tuple, RelationGetDescr(relation), row.values, row.nulls);
-        if (live_only && !DatumGetBool(row.values[ORDERS_LIVE - 1]))
-            continue;
-        read_found(&row, found);
-        any = true;
+        ScanKeyData id[2];
+        bool isnull;
+        Datum account = heap_getattr(tuple, LIVE_ORDER_ACCOUNT, RelationGetDescr(relation), &isnull);
+        Datum order_id = heap_getattr(tuple, LIVE_ORDER_ORDER_ID, RelationGetDescr(relation), &isnull);
+
+        ScanKeyInit(&id[0], ORDERS_ACCOUNT, BTEqualStrategyNumber, F_TEXTEQ, account);
+        ScanKeyInit(&id[1], ORDERS_ORDER_ID, BTEqualStrategyNumber, F_INT8EQ, order_id);
+        any = find(QM_INDEX_ORDERS, id, snapshot, found) && qm_order_is_live(found->state);
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
+    table_close(relation, AccessShareLock);
+    return any;
+}
+
+/* find copies out the order that a unique index of two columns finds. */
+static bool
+find(QmTable index, ScanKeyData *keys, Snapshot snapshot, QmFoundOrder *found)
+{
+    Relation relation = qm_table_open(QM_TABLE_ORDERS, ORDERS_COLUMNS, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(relation, qm_table_oid(index), true, snapshot, 2, keys);
+    int columns = RelationGetDescr(relation)->natts;
+    Row row = {.values = palloc(sizeof(Datum) * (Size) columns), .nulls = palloc(sizeof(bool) * (Size) columns)};
+    HeapTuple tuple = systable_getnext(scan);
+    bool any = HeapTupleIsValid(tuple);
+
+    if (any)
+    {
+        heap_deform_tuple(tuple, RelationGetDescr(relation), row.values, row.nulls);
+        read_found(&row, found);
+    }
+    systable_endscan(scan);
     table_close(relation, AccessShareLock);
     return any;
 }

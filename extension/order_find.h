@@ -7,8 +7,6 @@
 #include "postgres.h"
 
 #include "place.h"
-#include "storage/lockdefs.h"
-#include "utils/relcache.h"
 
 /* What placing needs to know of an order that is there. Strings and numbers are palloc'd; NULL where the column is. */
 typedef struct QmFoundOrder
@@ -43,7 +41,6 @@ typedef struct QmNewOrder
     TimestampTz send_before; /* 0: not submitted */
 } QmNewOrder;
 
-extern Relation qm_orders_open(LOCKMODE mode);
 extern bool qm_order_find_request(const char *account, const char *request_id, QmFoundOrder *found);
 extern bool qm_order_find_slot(const char *account, const char *symbol, bool buy, const char *slot,
                                QmFoundOrder *found);

@@ -1,33 +1,16 @@
 /*
- * Inserting an order: what INSERT does, without SQL and without preparing the
- * same things each time.
- *
- * The executor's own entry for a single row checks constraints and fills all
- * indexes. For each INSERT it would read every CHECK and index predicate from
- * its stored text and compile it again, which is half of the cost of an INSERT;
- * here a backend keeps what it has compiled, until the table changes. An error
- * in the middle, of preparing too, leaves it in doubt, and the next insert starts
- * anew: with half of the indexes in it, an order would be missing from the rest.
+ * Inserting an order: its row, and the row by which it is found while it lives.
  */
 #include "order_find.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/index.h"
 #include "compat.h"
-#include "executor/executor.h"
 #include "fmgr.h"
+#include "live_order.h"
 #include "order_columns.h"
-#include "storage/lockdefs.h"
+#include "row_insert.h"
 #include "table_oid.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
-
-#define INDEXES_MAX 16
 
 typedef struct Row
 {
@@ -35,24 +18,7 @@ typedef struct Row
     bool nulls[ORDERS_COLUMNS];
 } Row;
 
-/* What a backend keeps between inserts, in the memory of its EState. */
-typedef struct Prepared
-{
-    EState *estate; /* NULL: nothing is kept */
-    Oid relid;
-    ExprState **checks;
-    int nindexes;
-    Oid index_oids[INDEXES_MAX];
-    IndexInfo *indexes[INDEXES_MAX];
-    bool changed; /* the table has changed since */
-    bool in_use;
-} Prepared;
-
-static Prepared prepared;
-
-static void prepare(Relation relation);
-static void forget(Datum arg, Oid relid);
-static void open_indexes(ResultRelInfo *target);
+static void insert_live(const Row *row, const QmNewOrder *order);
 static void set(Row *row, int column, Datum value);
 static void set_text(Row *row, int column, const char *value);
 static void set_time(Row *row, int column, TimestampTz value);
@@ -63,112 +29,39 @@ static void fill_order(Row *row, const QmPlaceRequest *request, const QmNewOrder
 void
 qm_order_insert(const QmPlaceRequest *request, const QmNewOrder *order)
 {
-    Relation relation = qm_orders_open(RowExclusiveLock);
-    TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsVirtual);
-    ResultRelInfo *target = makeNode(ResultRelInfo);
     Row row;
 
     memset(row.nulls, true, sizeof(row.nulls));
     fill_request(&row, request);
     fill_order(&row, request, order);
-    memset(slot->tts_isnull, true, sizeof(bool) * (size_t) RelationGetDescr(relation)->natts); /* what we do not know */
-    memcpy(slot->tts_values, row.values, sizeof(row.values));
-    memcpy(slot->tts_isnull, row.nulls, sizeof(row.nulls));
-    ExecStoreVirtualTuple(slot);
-
-    Assert(ActiveSnapshotSet());
-    prepare(relation);
-    InitResultRelInfo(target, relation, 0, NULL, 0);
-    open_indexes(target);
-    qm_check_exprs(target) = prepared.checks;
-    ExecSimpleRelationInsert(target, prepared.estate, slot);
-    prepared.checks = qm_check_exprs(target);
-    ExecCloseIndices(target);
-    ResetPerTupleExprContext(prepared.estate);
-    prepared.in_use = false;
-
-    ExecDropSingleTupleTableSlot(slot);
-    table_close(relation, NoLock);
+    qm_row_insert(QM_TABLE_ORDERS, ORDERS_COLUMNS, row.values, row.nulls);
+    insert_live(&row, order);
     CommandCounterIncrement();
 }
 
-/* prepare makes sure that what is kept belongs to the table as it is, and marks it as in use until the insert has ended. */
+/* insert_live stores what finds the order by its slot and its price. */
 static void
-prepare(Relation relation)
+insert_live(const Row *row, const QmNewOrder *order)
 {
-    static bool registered = false;
-    MemoryContext caller_context = CurrentMemoryContext;
-    List *oids;
-    ListCell *cell;
+    static const int columns[LIVE_ORDER_COLUMNS] = {
+        [LIVE_ORDER_ACCOUNT - 1] = ORDERS_ACCOUNT,
+        [LIVE_ORDER_ORDER_ID - 1] = ORDERS_ORDER_ID,
+        [LIVE_ORDER_SYMBOL - 1] = ORDERS_SYMBOL,
+        [LIVE_ORDER_SIDE - 1] = ORDERS_SIDE,
+        [LIVE_ORDER_PRICE - 1] = ORDERS_PRICE,
+        [LIVE_ORDER_SLOT - 1] = ORDERS_SLOT,
+    };
+    Datum values[LIVE_ORDER_COLUMNS];
+    bool nulls[LIVE_ORDER_COLUMNS];
 
-    if (!registered)
+    for (int i = 0; i < LIVE_ORDER_COLUMNS; i++)
     {
-        CacheRegisterRelcacheCallback(forget, (Datum) 0);
-        registered = true;
+        values[i] = row->values[columns[i] - 1];
+        nulls[i] = row->nulls[columns[i] - 1];
     }
-    if (prepared.estate != NULL && !prepared.changed && !prepared.in_use &&
-        prepared.relid == RelationGetRelid(relation))
-    {
-        prepared.in_use = true;
-        return;
-    }
-    if (prepared.estate != NULL)
-        FreeExecutorState(prepared.estate);
-    memset(&prepared, 0, sizeof(prepared));
-    prepared.in_use = true;
-
-    MemoryContextSwitchTo(CacheMemoryContext);
-    prepared.estate = CreateExecutorState();
-    MemoryContextSwitchTo(prepared.estate->es_query_cxt);
-    prepared.relid = RelationGetRelid(relation);
-    oids = RelationGetIndexList(relation);
-    if (relation->trigdesc != NULL &&
-        (relation->trigdesc->trig_insert_before_row || relation->trigdesc->trig_insert_after_row))
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("table quantmesh.orders has a trigger on INSERT"),
-                 errdetail("Orders are placed without SQL, and fire no triggers."),
-                 errhint("Drop the trigger, and read the table or its views instead.")));
-    if (list_length(oids) > INDEXES_MAX)
-        ereport(ERROR,
-                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                 errmsg("table quantmesh.orders has %d indexes, the limit is %d", list_length(oids), INDEXES_MAX)));
-    foreach (cell, oids)
-    {
-        Relation index = index_open(lfirst_oid(cell), RowExclusiveLock);
-
-        prepared.index_oids[prepared.nindexes] = RelationGetRelid(index);
-        prepared.indexes[prepared.nindexes++] = BuildIndexInfo(index);
-        index_close(index, NoLock);
-    }
-    MemoryContextSwitchTo(caller_context);
-}
-
-/* forget makes the next insert prepare again. */
-static void
-forget(Datum arg, Oid relid)
-{
-    if (relid == InvalidOid || relid == prepared.relid)
-        prepared.changed = true;
-    for (int i = 0; i < prepared.nindexes; i++)
-    {
-        if (relid == prepared.index_oids[i])
-            prepared.changed = true;
-    }
-}
-
-/* open_indexes does what ExecOpenIndices does, with what is known of the indexes. */
-static void
-open_indexes(ResultRelInfo *target)
-{
-    target->ri_NumIndices = prepared.nindexes;
-    target->ri_IndexRelationDescs = palloc(sizeof(Relation) * INDEXES_MAX);
-    target->ri_IndexRelationInfo = palloc(sizeof(IndexInfo *) * INDEXES_MAX);
-    for (int i = 0; i < prepared.nindexes; i++)
-    {
-        target->ri_IndexRelationDescs[i] = index_open(prepared.index_oids[i], RowExclusiveLock);
-        target->ri_IndexRelationInfo[i] = prepared.indexes[i];
-    }
+    values[LIVE_ORDER_SLOT - 1] = CStringGetTextDatum(qm_live_order_slot(order->slot, order->order_id));
+    nulls[LIVE_ORDER_SLOT - 1] = false;
+    qm_row_insert(QM_TABLE_LIVE_ORDER, LIVE_ORDER_COLUMNS, values, nulls);
 }
 
 /* fill_request stores what the caller asked for. */

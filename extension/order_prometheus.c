@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "live_order.h"
 #include "market_number.h"
 #include "miscadmin.h"
 #include "order_metric.h"
@@ -235,14 +236,13 @@ put_trade_amount(StringInfo out, const char *labels, const QmOrderMetric *metric
 static void
 put_tables(StringInfo out)
 {
-    static QmQuery active =
-        {"SELECT m.account, m.symbol, s.side, count(o.order_id)::text "
-         "FROM quantmesh.market AS m CROSS JOIN (VALUES ('buy'), ('sell')) AS s (side) "
-         "LEFT JOIN quantmesh.orders AS o "
-         "ON o.account = m.account AND o.symbol = m.symbol AND o.side = s.side AND o.exposed AND o.live "
-         "GROUP BY m.account, m.symbol, s.side ORDER BY m.account, m.symbol, s.side",
-         0,
-         {0}};
+    static QmQuery active = {"SELECT m.account, m.symbol, s.side, o.live::text "
+                             "FROM quantmesh.market AS m CROSS JOIN (VALUES ('buy'), ('sell')) AS s (side), "
+                             "LATERAL (SELECT count(*) AS live FROM " QM_LIVE_ORDERS
+                             "WHERE l.account = m.account AND l.symbol = m.symbol AND l.side = s.side AND o.live) AS o "
+                             "ORDER BY m.account, m.symbol, s.side",
+                             0,
+                             {0}};
     static QmQuery positions = {"SELECT account, symbol, sum(quantity)::text, sum(realized_profit)::text "
                                 "FROM quantmesh.position GROUP BY account, symbol ORDER BY account, symbol",
                                 0,

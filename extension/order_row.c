@@ -1,7 +1,7 @@
 /*
  * Order rows. An order is read under its row lock, changed in memory, and
- * written back together with its event by the one function that updates
- * quantmesh.orders. The columns that follow from others (live, exposed) are
+ * written back together with its event, and its row of quantmesh.live_order, by
+ * the one function that updates quantmesh.orders. The columns that follow from others (live, exposed) are
  * computed here, and so is what the order adds to exposure; counts of states and
  * durations are told to the metrics in the same place.
  */
@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "decimal.h"
 #include "fence.h"
+#include "live_order.h"
 #include "lock.h"
 #include "market_number.h"
 #include "order_metric.h"
@@ -26,7 +27,6 @@ static QmOrderState state_of(const char *name);
 static QmCancelState cancel_state_of(const char *name);
 static void require_visible(const Datum *key);
 static void move(QmOrder *order, QmOrderState to);
-static void take_slot_back(QmOrder *order);
 static bool lock_level(const QmOrder *order);
 static int64 slot_holder(const QmOrder *order);
 static void change_exposure(const QmOrder *before, const QmOrder *after, Numeric position_change);
@@ -261,18 +261,18 @@ move(QmOrder *order, QmOrderState to)
     else if (!was_live)
     {
         order->ended_at = 0;
-        take_slot_back(order);
+        qm_order_take_slot(order);
     }
 }
 
 /*
- * take_slot_back gives a revived order its slot, unless another live order has
+ * qm_order_take_slot gives a revived or adopted order its slot, unless another live order has
  * it or somebody is busy at its level; then that is a discrepancy. With the
  * level's lock nobody can be about to take the slot, so the unique index cannot
  * refuse.
  */
-static void
-take_slot_back(QmOrder *order)
+void
+qm_order_take_slot(QmOrder *order)
 {
     bool locked;
     int64 holder;
@@ -336,8 +336,8 @@ lock_level(const QmOrder *order)
 static int64
 slot_holder(const QmOrder *order)
 {
-    static QmQuery query = {"SELECT order_id FROM quantmesh.orders "
-                            "WHERE account = $1 AND symbol = $2 AND side = $3 AND slot = $4 AND holds_slot",
+    static QmQuery query = {"SELECT order_id FROM quantmesh.live_order "
+                            "WHERE account = $1 AND symbol = $2 AND side = $3 AND slot = $4",
                             4,
                             {TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
     Datum values[] = {CStringGetTextDatum(order->account),
@@ -409,6 +409,7 @@ qm_order_write(const QmOrder *before, QmOrder *after, const QmOrderNews *news)
     }
     if (qm_query_run(&write_query, values, nulls) != 1)
         elog(ERROR, "order " INT64_FORMAT " of account \"%s\" is gone", after->order_id, after->account);
+    qm_live_order_follow(before, after);
     change_exposure(before, after, news->position_change);
     count(before, after);
 }

@@ -85,6 +85,7 @@ extern QmOrder *qm_order_lock(const char *account, int64 order_id);
 extern QmOrder *qm_order_copy(const QmOrder *order);
 extern QmOrderEffect qm_order_happen(QmOrder *order, QmOrderEvent event);
 extern bool qm_order_end_attempt(QmOrder *order);
+extern void qm_order_take_slot(QmOrder *order);
 extern void qm_order_refuse(const QmOrder *order, const char *what) qm_noreturn;
 extern void qm_order_write(const QmOrder *before, QmOrder *after, const QmOrderNews *news);
 extern void qm_order_tell_position(const QmOrder *order, Numeric position_change);

@@ -34,7 +34,6 @@ static bool replay(const QmPlaceRequest *request, QmPlacement *placement);
 static char *difference(const QmPlaceRequest *request, const QmFoundOrder *found);
 static char *difference_of_terms(const QmPlaceRequest *request, const QmFoundOrder *found);
 static bool may_have_slot(const QmPlaceRequest *request);
-static char *level_of(const QmPlaceRequest *request, const QmMarket *market);
 static const char *slot_of(const QmPlaceRequest *request, const QmMarket *market);
 static bool lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *slot, int64 wait_us,
                        int64 *fence, QmPlacement *placement);
@@ -240,20 +239,7 @@ slot_of(const QmPlaceRequest *request, const QmMarket *market)
         return NULL;
     if (request->slot != NULL)
         return request->slot[0] == '\0' ? NULL : request->slot;
-    return market->slot_by_level ? level_of(request, market) : qm_amount_text(request->price_amount);
-}
-
-/* level_of returns the price's level, as the market's width or four significant digits make it. */
-static char *
-level_of(const QmPlaceRequest *request, const QmMarket *market)
-{
-    char level[QM_LEVEL_TEXT_MAX];
-
-    if (market->level_width > 0)
-        return qm_amount_text(request->price_amount - request->price_amount % market->level_width);
-    if (!qm_price_level(qm_amount_text(request->price_amount), level, sizeof(level)))
-        elog(ERROR, "price %s has no level", qm_amount_text(request->price_amount));
-    return pstrdup(level);
+    return qm_market_slot(market, request->price_amount);
 }
 
 /*
@@ -283,7 +269,7 @@ lock_level(const QmPlaceRequest *request, const QmMarket *market, const char *sl
     text = psprintf("order:%s:%s:%s",
                     request->account,
                     request->symbol,
-                    request->slot != NULL ? slot : level_of(request, market));
+                    request->slot != NULL ? slot : qm_market_level(market, request->price_amount));
     qm_key_from_text(&key, cstring_to_text(text));
     lock.keys = &key;
     *fence = qm_lock_acquire(&lock);

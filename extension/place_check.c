@@ -1,6 +1,6 @@
 /*
- * What a trader meets before the level is locked: instance, time, trading state
- * and filters. Each refusal names the limit and the value; nothing is bent.
+ * What a trader meets before the level is locked: instance, time, owner, trading
+ * state and filters. Each refusal names the limit and the value; nothing is bent.
  */
 #include "place.h"
 
@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 static bool check_sender(const QmPlaceRequest *request, QmPlacement *placement);
+static bool check_owner(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement);
 static bool check_state(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement);
 static bool check_filters(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement);
 static bool check_notional(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement);
@@ -18,8 +19,9 @@ static bool check_notional(const QmPlaceRequest *request, const QmMarket *market
 bool
 qm_place_check(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement)
 {
-    return check_sender(request, placement) && check_state(request, market, placement) &&
-           check_filters(request, market, placement) && check_notional(request, market, placement);
+    return check_sender(request, placement) && check_owner(request, market, placement) &&
+           check_state(request, market, placement) && check_filters(request, market, placement) &&
+           check_notional(request, market, placement);
 }
 
 /* qm_place_deny fills in why nothing was placed, and returns false. */
@@ -77,6 +79,32 @@ check_sender(const QmPlaceRequest *request, QmPlacement *placement)
                              "valid_until was %s",
                              timestamptz_to_str(request->valid_until));
     return true;
+}
+
+/* check_owner refuses whoever an exclusive market is not assigned to. */
+static bool
+check_owner(const QmPlaceRequest *request, const QmMarket *market, QmPlacement *placement)
+{
+    char *owner;
+    int64 epoch;
+
+    if (qm_market_is_open_to(market, request->instance, request->epoch))
+        return true;
+    if (!qm_market_owner(request->account, request->symbol, &owner, &epoch))
+        return qm_place_deny(placement,
+                             QM_DENIED,
+                             QM_REASON_NOT_ASSIGNED,
+                             "market %s of %s is exclusive, and assigned to nobody yet",
+                             request->symbol,
+                             request->account);
+    return qm_place_deny(placement,
+                         QM_DENIED,
+                         QM_REASON_NOT_ASSIGNED,
+                         "market %s of %s is exclusive, and assigned to instance \"%s\" at epoch " INT64_FORMAT,
+                         request->symbol,
+                         request->account,
+                         owner,
+                         epoch);
 }
 
 /* check_state refuses what a halt or an unfinished failover forbids; reducing is checked with the limits. */

@@ -13,6 +13,7 @@
 #include "metric.h"
 #include "miscadmin.h"
 #include "prometheus.h"
+#include "reconcile_metric.h"
 #include "settings.h"
 #include "shared.h"
 #include "utils/builtins.h"
@@ -81,6 +82,9 @@ qm_prometheus(PG_FUNCTION_ARGS)
               qm_hold_stuck());
     put_gauge(&out, "quantmesh_launcher_up", "Whether the launcher is running.", qm_alarm_launcher_pid() != 0);
     qm_order_prometheus(&out);
+    qm_instance_prometheus(&out);
+    qm_worker_prometheus(&out);
+    qm_reconcile_prometheus(&out);
     qm_prometheus_head(&out, "quantmesh_build_info", "gauge", "Version of the loaded library.");
     appendStringInfo(&out, "quantmesh_build_info{version=\"%s\"} 1\n", QM_VERSION);
 

@@ -14,5 +14,7 @@ extern void qm_prometheus_label(StringInfo out, const char *label, const char *v
 extern void qm_prometheus_histogram(StringInfo out, const char *name, const char *labels, const QmHistogram *histogram);
 
 extern void qm_order_prometheus(StringInfo out);
+extern void qm_instance_prometheus(StringInfo out);
+extern void qm_worker_prometheus(StringInfo out);
 
 #endif

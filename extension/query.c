@@ -36,6 +36,17 @@ qm_query_begin(QmQueryScope *scope)
         elog(ERROR, "SPI_connect failed");
 }
 
+/*
+ * qm_query_interpret keeps the server from compiling the scope's queries, for
+ * those that read many rows by index: the planner takes them for costly, and
+ * compiling would cost more than they do.
+ */
+void
+qm_query_interpret(void)
+{
+    pin("jit", "off");
+}
+
 /* qm_query_end undoes qm_query_begin; what was read in between is gone, unless it was copied. */
 void
 qm_query_end(const QmQueryScope *scope)

@@ -45,7 +45,6 @@ static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int
 static int attempt_stood_for(const QmOrder *order);
 static char *id_of_attempt(const QmOrder *order, int attempt);
 static void record_unknown(const QmReport *report, QmReportResult *result);
-static bool is_own_tag(const char *tag);
 static void link_exchange_id(Application *app);
 static void hear_cumulative(Application *app);
 static void raise_reported(QmOrder *order, Numeric quantity);
@@ -197,18 +196,18 @@ record_unknown(const QmReport *report, QmReportResult *result)
     int attempt;
 
     if (report->client_order_id != NULL && qm_order_id_parse(report->client_order_id, tag, &order_id, &attempt) &&
-        is_own_tag(tag))
+        qm_tag_is_own(tag))
         found(result, report, NULL, "ORPHAN_OURS", report->client_order_id, NULL);
     else
         found(result, report, NULL, "EXTERNAL_ORDER", psprintf("%s:%s", report->symbol, id), NULL);
 }
 
 /*
- * is_own_tag says whether this database has made client order ids with the tag.
+ * qm_tag_is_own says whether this database has made client order ids with the tag.
  * Tags that another server made before a restore are not ours: it may be alive.
  */
-static bool
-is_own_tag(const char *tag)
+bool
+qm_tag_is_own(const char *tag)
 {
     static QmQuery query = {"SELECT FROM quantmesh.fence_floor WHERE tag = $1 AND counter_id = $2",
                             2,
@@ -263,7 +262,7 @@ static void
 book_trade(Application *app)
 {
     const QmReport *report = app->report;
-    char *subject = psprintf("%s:%s", report->symbol, report->trade.trade_id);
+    char *subject = psprintf("%s:%s:%s", report->symbol, report->trade.trade_id, app->order->buy ? "buy" : "sell");
     QmBooking booking;
 
     qm_ledger_book(app->order, &report->trade, &booking);

@@ -48,6 +48,7 @@ typedef struct QmReportResult
     const char *discrepancy;
 } QmReportResult;
 
+extern bool qm_tag_is_own(const char *tag); /* inside a scope of query.h */
 extern void qm_report_apply(const QmReport *report, QmReportResult *result);
 extern Datum qm_report_result_datum(FunctionCallInfo fcinfo, const QmReportResult *result);
 

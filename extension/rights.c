@@ -81,15 +81,39 @@ qm_rights_check(const QmKey *key)
                  errhint("The extension's owner can run SELECT quantmesh.grant_trader(role, account).")));
 }
 
+/*
+ * qm_rights_check_taking does that, too, and errors when the key is a registered
+ * instance's: only register_instance and heartbeat take those, so that nobody can
+ * keep an instance alive, or from living, that is not his.
+ */
+void
+qm_rights_check_taking(const QmKey *key)
+{
+    qm_rights_check(key);
+    if (strncmp(key->text, QM_INSTANCE_KEY_PREFIX, strlen(QM_INSTANCE_KEY_PREFIX)) == 0 && !superuser())
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("permission denied for key \"%s\"", key->text),
+                 errdetail("Keys that begin with %s belong to registered instances.", QM_INSTANCE_KEY_PREFIX),
+                 errhint("Use quantmesh.register_instance(), heartbeat() and leave_instance().")));
+}
+
 /* qm_rights_check_account errors with 42501 when the current user may not trade the account. */
 void
 qm_rights_check_account(const char *account)
 {
-    if (!user_is_allowed(GetUserId(), account, strlen(account)))
+    qm_rights_check_account_of(GetUserId(), account);
+}
+
+/* qm_rights_check_account_of does the same for a user that is not the current one. */
+void
+qm_rights_check_account_of(Oid user, const char *account)
+{
+    if (!user_is_allowed(user, account, strlen(account)))
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("permission denied for account \"%s\"", account),
-                 errdetail("Role \"%s\" may not trade it.", GetUserNameFromId(GetUserId(), false)),
+                 errdetail("Role \"%s\" may not trade it.", GetUserNameFromId(user, false)),
                  errhint("The extension's owner can run SELECT quantmesh.grant_trader(role, account).")));
 }
 
@@ -119,7 +143,7 @@ user_is_allowed(Oid user, const char *account, size_t len)
     uint64 changes_before;
     Allowed *cached;
 
-    if (superuser())
+    if (superuser_arg(user))
         return true;
     cached = &allowed_cache[hash_of(user, account, len) & (ALLOWED_CACHE_SIZE - 1)];
     if (is_about(cached, user, account, len))
@@ -142,7 +166,7 @@ user_may_see(Oid user, const char *account, size_t len)
     Visible *cached;
     bool visible;
 
-    if (superuser())
+    if (superuser_arg(user))
         return true;
     cached = &visible_cache[hash_of(user, account, len) & (VISIBLE_CACHE_SIZE - 1)];
     if (is_about(&cached->asked, user, account, len))

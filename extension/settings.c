@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "utils/guc.h"
+#include "worker_settings.h"
 
 int qm_max_locks_per_backend = QM_LOCKS_PER_BACKEND_DEFAULT;
 int qm_max_leases = QM_LEASES_DEFAULT;
@@ -15,6 +16,7 @@ int qm_max_ttl_ms = QM_MAX_TTL_DEFAULT_MS;
 int qm_ttl_action = QM_TTL_TERMINATE;
 int qm_max_markets = QM_MARKETS_DEFAULT;
 int qm_send_window_ms = QM_SEND_WINDOW_DEFAULT_MS;
+int qm_acceptance_window_ms = QM_ACCEPTANCE_WINDOW_DEFAULT_MS;
 int qm_after_promotion = QM_PROMOTION_RECONCILE;
 bool qm_allow_async_commit = false;
 bool qm_allow_drop = false;
@@ -35,6 +37,7 @@ static const struct config_enum_entry after_promotions[] = {{"reconcile", QM_PRO
 static void define_sizes(void);
 static void define_ttls(void);
 static void define_orders(void);
+static void define_reconciliation(void);
 
 /* qm_settings_define registers all variables. Called once, while libraries are preloaded. */
 void
@@ -43,6 +46,8 @@ qm_settings_define(void)
     define_sizes();
     define_ttls();
     define_orders();
+    define_reconciliation();
+    qm_worker_settings_define();
     MarkGUCPrefixReserved("quantmesh");
 }
 
@@ -161,6 +166,25 @@ define_orders(void)
                              NULL,
                              NULL,
                              NULL);
+}
+
+/* define_reconciliation registers what judging orders depends on. */
+static void
+define_reconciliation(void)
+{
+    DefineCustomIntVariable("quantmesh.acceptance_window",
+                            "How long after send_before the exchange can still accept an order.",
+                            "Its receive window, ten seconds for its engine, and a margin. Before that nothing is "
+                            "concluded from its not knowing the order.",
+                            &qm_acceptance_window_ms,
+                            QM_ACCEPTANCE_WINDOW_DEFAULT_MS,
+                            QM_ACCEPTANCE_WINDOW_MIN_MS,
+                            QM_ACCEPTANCE_WINDOW_MAX_MS,
+                            PGC_SIGHUP,
+                            GUC_UNIT_MS,
+                            NULL,
+                            NULL,
+                            NULL);
 }
 
 /* define_default_ttl registers one default TTL, which any user may set. */

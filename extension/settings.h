@@ -31,6 +31,10 @@
 #define QM_SEND_WINDOW_MIN_MS 100
 #define QM_SEND_WINDOW_MAX_MS 60000
 
+#define QM_ACCEPTANCE_WINDOW_DEFAULT_MS 20000
+#define QM_ACCEPTANCE_WINDOW_MIN_MS 0
+#define QM_ACCEPTANCE_WINDOW_MAX_MS 600000
+
 #define QM_MAX_TTL_DEFAULT_MS 30000
 #define QM_MAX_TTL_MIN_MS 100
 #define QM_MAX_TTL_MAX_MS 3600000
@@ -60,6 +64,7 @@ extern int qm_max_ttl_ms;
 extern int qm_ttl_action;
 extern int qm_max_markets;
 extern int qm_send_window_ms;
+extern int qm_acceptance_window_ms;
 extern int qm_after_promotion;
 extern bool qm_allow_async_commit;
 extern bool qm_allow_drop;

@@ -21,9 +21,11 @@
 #include "metric.h"
 #include "miscadmin.h"
 #include "order_metric.h"
+#include "reconcile_metric.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "worker_slot.h"
 
 #define TRANCHE "quantmesh"
 
@@ -73,6 +75,8 @@ request(void)
     size = add_size(size, MAXALIGN(qm_exposure_shmem_size()));
     size = add_size(size, MAXALIGN(qm_exposure_load_shmem_size()));
     size = add_size(size, MAXALIGN(qm_order_metric_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_worker_slot_shmem_size()));
+    size = add_size(size, MAXALIGN(qm_reconcile_metric_shmem_size()));
     RequestAddinShmemSpace(size);
     RequestNamedLWLockTranche(TRANCHE, LWLOCKS);
 }
@@ -100,6 +104,8 @@ startup(void)
     qm_exposure_shmem_init();
     qm_exposure_load_shmem_init();
     qm_order_metric_shmem_init();
+    qm_worker_slot_shmem_init();
+    qm_reconcile_metric_shmem_init();
     LWLockRelease(AddinShmemInitLock);
     ready = true;
 

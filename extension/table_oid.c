@@ -4,22 +4,27 @@
  */
 #include "table_oid.h"
 
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 static const char *const names[QM_TABLES] = {
     [QM_TABLE_ACCOUNT] = "account",
     [QM_TABLE_MARKET] = "market",
     [QM_TABLE_INSTANCE] = "instance",
     [QM_TABLE_ORDERS] = "orders",
+    [QM_TABLE_ASSIGNMENT] = "assignment",
+    [QM_TABLE_LIVE_ORDER] = "live_order",
     [QM_INDEX_ACCOUNT] = "account_pkey",
     [QM_INDEX_MARKET] = "market_pkey",
     [QM_INDEX_INSTANCE] = "instance_pkey",
     [QM_INDEX_ORDERS] = "orders_pkey",
     [QM_INDEX_ORDERS_REQUEST] = "orders_request",
-    [QM_INDEX_ORDERS_LIVE_SLOT] = "orders_live_slot",
-    [QM_INDEX_ORDERS_LIVE_PRICE] = "orders_live_price",
+    [QM_INDEX_ASSIGNMENT_CURRENT] = "assignment_current",
+    [QM_INDEX_LIVE_ORDER] = "live_order_pkey",
+    [QM_INDEX_LIVE_ORDER_PRICE] = "live_order_price",
 };
 
 static Oid known[QM_TABLES];
@@ -46,6 +51,23 @@ qm_table_oid(QmTable table)
                  errmsg("relation quantmesh.%s does not exist", names[table]),
                  errhint("Run CREATE EXTENSION quantmesh in this database, or ALTER EXTENSION quantmesh UPDATE.")));
     return known[table];
+}
+
+/* qm_table_open opens one of our tables; 55000 when columns that we know are not there. */
+Relation
+qm_table_open(QmTable table, int columns, LOCKMODE mode)
+{
+    Relation relation = table_open(qm_table_oid(table), mode);
+
+    if (RelationGetDescr(relation)->natts < columns)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("table quantmesh.%s has %d columns, the library knows %d",
+                        names[table],
+                        RelationGetDescr(relation)->natts,
+                        columns),
+                 errhint("Run ALTER EXTENSION quantmesh UPDATE.")));
+    return relation;
 }
 
 /* forget drops what changed. */

@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "live_order.h"
 #include "market_lock.h"
 #include "query.h"
 #include "shared.h"
@@ -88,9 +89,8 @@ put_rows(ReturnSetInfo *result, const Datum *names, const bool *nulls)
          "o.live, o.in_flight "
          "FROM quantmesh.market AS m JOIN quantmesh.account AS a ON a.account = m.account "
          "LEFT JOIN quantmesh.account AS g ON g.account = '*', "
-         "LATERAL (SELECT count(*) AS live, count(*) FILTER (WHERE x.state IN ('submitted', 'unknown')) AS in_flight "
-         "FROM quantmesh.orders AS x "
-         "WHERE x.account = m.account AND x.symbol = m.symbol AND x.exposed AND x.live) AS o "
+         "LATERAL (SELECT count(*) AS live, count(*) FILTER (WHERE o.state IN ('submitted', 'unknown')) AS in_flight "
+         "FROM " QM_LIVE_ORDERS "WHERE l.account = m.account AND l.symbol = m.symbol AND o.live) AS o "
          "WHERE ($1 = '*' OR m.account = $1) AND ($2 IS NULL OR m.symbol = $2) ORDER BY m.account, m.symbol",
          2,
          {TEXTOID, TEXTOID}};

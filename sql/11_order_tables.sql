@@ -38,13 +38,27 @@ CREATE TABLE quantmesh.market (
     state_set_at        timestamptz,
     trusted_tag         text COLLATE "C" NOT NULL CHECK (trusted_tag ~ '^[0-9a-z]{4}$'),
     created_at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    policy              text COLLATE "C" NOT NULL DEFAULT 'repair' CHECK (policy IN ('report', 'repair', 'enforce')),
+    reconcile_every     interval NOT NULL DEFAULT '60 s' CHECK (reconcile_every >= '0'),
+    grace               interval NOT NULL DEFAULT '5 s' CHECK (grace >= '0'),
+    blind_after         interval CHECK (blind_after > '0'),
     PRIMARY KEY (account, symbol)
 );
 
 CREATE TABLE quantmesh.instance (
     instance            text COLLATE "C" PRIMARY KEY CHECK (pg_catalog.octet_length(instance) BETWEEN 1 AND 128),
     epoch               bigint NOT NULL CHECK (epoch > 0),
-    registered_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+    registered_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    state               text COLLATE "C" NOT NULL DEFAULT 'alive' CHECK (state IN ('alive', 'left', 'dead')),
+    life                text COLLATE "C" NOT NULL DEFAULT '' CHECK (pg_catalog.octet_length(life) <= 128),
+    lease_fence         bigint,
+    ttl                 interval NOT NULL DEFAULT '5 s' CHECK (ttl > '0'),
+    standby             boolean NOT NULL DEFAULT false,
+    weight              integer NOT NULL DEFAULT 1 CHECK (weight BETWEEN 1 AND 1000),
+    registered_by       name NOT NULL DEFAULT SESSION_USER,
+    detail              jsonb,
+    ended_at            timestamptz,
+    CHECK ((state = 'alive') = (ended_at IS NULL))
 );
 
 -- Lists of words are array constants here: every INSERT and UPDATE reads the CHECKs anew, and these are read faster than IN.
@@ -101,8 +115,20 @@ CREATE TABLE quantmesh.orders (
            AND filled_quantity + busted_quantity >= 0 AND reported_quantity >= 0 AND reported_quantity < 1e20)
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX orders_request ON quantmesh.orders (account, request_id) WHERE request_id IS NOT NULL;
-CREATE UNIQUE INDEX orders_live_slot ON quantmesh.orders (account, symbol, side, slot) WHERE holds_slot;
-CREATE INDEX orders_live_price ON quantmesh.orders (account, symbol, side, price) WHERE exposed;
+
+-- The exposed orders once more, for finding them without reading history. Here and not in indexes of orders: an index
+-- whose condition an order leaves when it ends makes that update write all its index entries again. The slot of an order
+-- that holds none is # and its id, which no order can ask for; so the key is of slots, and also finds the row again.
+CREATE TABLE quantmesh.live_order (
+    account             text COLLATE "C" NOT NULL,
+    order_id            bigint NOT NULL,
+    symbol              text COLLATE "C" NOT NULL,
+    side                text COLLATE "C" NOT NULL,
+    price               numeric,
+    slot                text COLLATE "C" NOT NULL,
+    PRIMARY KEY (account, symbol, side, slot)
+);
+CREATE INDEX live_order_price ON quantmesh.live_order (account, symbol, side, price);
 
 CREATE TABLE quantmesh.exchange_order (
     account             text COLLATE "C" NOT NULL,
@@ -150,11 +176,11 @@ CREATE TABLE quantmesh.fill (
     position_after      numeric NOT NULL,
     cost_after          numeric NOT NULL,
     profit_after        numeric NOT NULL,
-    PRIMARY KEY (account, symbol, trade_id, kind),
+    PRIMARY KEY (account, symbol, trade_id, side, kind),
     CHECK (CASE kind WHEN 'trade' THEN quantity > 0 AND quantity < 1e18 ELSE quantity < 0 AND quantity > -1e18 END),
     CHECK (commission = 0 OR commission_asset IS NOT NULL)
 );
-CREATE INDEX fill_in_time ON quantmesh.fill (account, symbol, strategy, executed_at, trade_id, kind DESC);
+CREATE INDEX fill_in_time ON quantmesh.fill (account, symbol, strategy, executed_at, trade_id, side, kind DESC);
 CREATE INDEX fill_of_order ON quantmesh.fill (account, order_id);
 
 CREATE TABLE quantmesh.position (
@@ -166,9 +192,19 @@ CREATE TABLE quantmesh.position (
     realized_profit     numeric NOT NULL,
     last_executed_at    timestamptz NOT NULL,
     last_trade_id       text COLLATE "C" NOT NULL,
+    last_side           text COLLATE "C" NOT NULL,
     last_kind           text COLLATE "C" NOT NULL,
     updated_at          timestamptz NOT NULL,
     PRIMARY KEY (account, symbol, strategy)
+) WITH (fillfactor = 50);
+
+CREATE TABLE quantmesh.other_commission (
+    account             text COLLATE "C" NOT NULL,
+    symbol              text COLLATE "C" NOT NULL,
+    strategy            text COLLATE "C" NOT NULL,
+    asset               text COLLATE "C" NOT NULL,
+    amount              numeric NOT NULL,
+    PRIMARY KEY (account, symbol, strategy, asset)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE quantmesh.balance_baseline (

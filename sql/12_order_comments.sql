@@ -37,11 +37,24 @@ COMMENT ON COLUMN quantmesh.market.state_set_at IS 'When it was set.';
 COMMENT ON COLUMN quantmesh.market.trusted_tag IS
     'Origin tag under which the market''s orders are known to be complete. Where it is not the current one, after a promotion, restore or copy, placing is denied as RECONCILE_PENDING.';
 COMMENT ON COLUMN quantmesh.market.created_at IS 'When the market became known.';
+COMMENT ON COLUMN quantmesh.market.policy IS 'What reconciliation may do: report, repair or enforce.';
+COMMENT ON COLUMN quantmesh.market.reconcile_every IS 'How often a snapshot is asked for; 0: only when somebody asks.';
+COMMENT ON COLUMN quantmesh.market.grace IS 'How long ago an order must have changed last to be compared.';
+COMMENT ON COLUMN quantmesh.market.blind_after IS 'How long the market may go without a clean pass before it is reducing; NULL: for ever.';
 
-COMMENT ON TABLE quantmesh.instance IS 'Registered instances with their current epochs: calls with an older one are denied.';
+COMMENT ON TABLE quantmesh.instance IS 'Registered instances with their current epochs: calls with an older one are denied. Written by register_instance, heartbeat and the coordinator.';
 COMMENT ON COLUMN quantmesh.instance.instance IS 'Name of the instance.';
-COMMENT ON COLUMN quantmesh.instance.epoch IS 'Number of its current life; a new life has a larger one.';
+COMMENT ON COLUMN quantmesh.instance.epoch IS 'Number of its current life; a new life has a larger one, and so has its end.';
 COMMENT ON COLUMN quantmesh.instance.registered_at IS 'When that life was registered.';
+COMMENT ON COLUMN quantmesh.instance.state IS 'alive; left: it said goodbye; dead: its lease ended.';
+COMMENT ON COLUMN quantmesh.instance.life IS 'The process''s own id of its life: registering again under it is a repetition.';
+COMMENT ON COLUMN quantmesh.instance.lease_fence IS 'Fence of its lease on instance:<name>; another one than the epoch after a crash of the server.';
+COMMENT ON COLUMN quantmesh.instance.ttl IS 'How long it lives without a heartbeat.';
+COMMENT ON COLUMN quantmesh.instance.standby IS 'Whether it gets markets only when no other live instance can have them.';
+COMMENT ON COLUMN quantmesh.instance.weight IS 'Its share of markets against other instances.';
+COMMENT ON COLUMN quantmesh.instance.registered_by IS 'The session user that registered it: only that one may speak for it.';
+COMMENT ON COLUMN quantmesh.instance.detail IS 'What it says of itself: host, pid, version.';
+COMMENT ON COLUMN quantmesh.instance.ended_at IS 'When it left or was declared dead; NULL while alive.';
 
 COMMENT ON TABLE quantmesh.orders IS
     'Every order that was placed, one row each, committed before anything is sent. Written by the order functions; what became of it before is in order_event.';
@@ -87,8 +100,17 @@ COMMENT ON COLUMN quantmesh.orders.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN quantmesh.orders.error_code IS 'Code of the exchange''s last refusal.';
 COMMENT ON COLUMN quantmesh.orders.error_message IS 'Message of it.';
 COMMENT ON INDEX quantmesh.orders_request IS 'A request is placed once.';
-COMMENT ON INDEX quantmesh.orders_live_slot IS 'One live order per slot.';
-COMMENT ON INDEX quantmesh.orders_live_price IS 'Orders that can still change the position, by price: limits, self-crossing and views read no history.';
+
+COMMENT ON TABLE quantmesh.live_order IS
+    'A row for each order that is exposed, written with it and deleted when it is so no more: slots, limits, self-crossing and views read no history. Everything else about it is in orders.';
+COMMENT ON COLUMN quantmesh.live_order.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.live_order.order_id IS 'The order.';
+COMMENT ON COLUMN quantmesh.live_order.symbol IS 'Its symbol.';
+COMMENT ON COLUMN quantmesh.live_order.side IS 'Its side.';
+COMMENT ON COLUMN quantmesh.live_order.price IS 'Its price; NULL for market orders.';
+COMMENT ON COLUMN quantmesh.live_order.slot IS 'The slot that it holds; # and its order_id where it holds none.';
+COMMENT ON INDEX quantmesh.live_order_pkey IS 'One live order per slot.';
+COMMENT ON INDEX quantmesh.live_order_price IS 'Orders that can still change the position, by price, for self-crossing.';
 
 COMMENT ON TABLE quantmesh.exchange_order IS 'Which order an id of the exchange belongs to. Append-only; written when the exchange first names it.';
 COMMENT ON COLUMN quantmesh.exchange_order.account IS 'The account.';
@@ -114,10 +136,10 @@ COMMENT ON COLUMN quantmesh.order_event.discrepancy IS 'Code of the discrepancy 
 COMMENT ON COLUMN quantmesh.order_event.detail IS 'What was reported, as it came.';
 
 COMMENT ON TABLE quantmesh.fill IS
-    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. Profit is defined on fills in the order of executed_at, trade_id, trade before bust.';
+    'The ledger: every trade of every order, once, and a row of its own for a trade that the exchange took back. A trade between two of our orders has a row on each side. Profit is defined on fills in the order of executed_at, trade_id, buy before sell, trade before bust.';
 COMMENT ON COLUMN quantmesh.fill.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.fill.symbol IS 'The symbol.';
-COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade.';
+COMMENT ON COLUMN quantmesh.fill.trade_id IS 'The exchange''s id of the trade; both legs of a trade between two of our orders have the same.';
 COMMENT ON COLUMN quantmesh.fill.order_id IS 'Our order.';
 COMMENT ON COLUMN quantmesh.fill.strategy IS 'Whose position it changed.';
 COMMENT ON COLUMN quantmesh.fill.side IS 'buy or sell: the side of the order, also for a bust.';
@@ -146,8 +168,17 @@ COMMENT ON COLUMN quantmesh.position.cost IS 'What that quantity cost, in the qu
 COMMENT ON COLUMN quantmesh.position.realized_profit IS 'By average cost, commissions paid in the quote asset taken off.';
 COMMENT ON COLUMN quantmesh.position.last_executed_at IS 'The last fill in time: when it was traded ...';
 COMMENT ON COLUMN quantmesh.position.last_trade_id IS '... its trade ...';
+COMMENT ON COLUMN quantmesh.position.last_side IS '... its side ...';
 COMMENT ON COLUMN quantmesh.position.last_kind IS '... and whether it was a trade or a bust.';
 COMMENT ON COLUMN quantmesh.position.updated_at IS 'When the row last changed.';
+
+COMMENT ON TABLE quantmesh.other_commission IS
+    'What was paid in commissions in assets that are neither base nor quote of the market, added up, for comparing balances without reading history. Written with every such fill.';
+COMMENT ON COLUMN quantmesh.other_commission.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.other_commission.symbol IS 'The symbol.';
+COMMENT ON COLUMN quantmesh.other_commission.strategy IS 'The strategy.';
+COMMENT ON COLUMN quantmesh.other_commission.asset IS 'The asset.';
+COMMENT ON COLUMN quantmesh.other_commission.amount IS 'The sum, net of rebates and busts.';
 
 COMMENT ON TABLE quantmesh.balance_baseline IS 'What an account had of an asset that did not come from our fills. Written by set_baseline.';
 COMMENT ON COLUMN quantmesh.balance_baseline.account IS 'The account.';
@@ -188,10 +219,12 @@ SELECT pg_catalog.pg_extension_config_dump('quantmesh.account', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.market', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.instance', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.orders', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.live_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.exchange_order', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.order_event', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fill', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.position', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.other_commission', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.balance_baseline', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.discrepancy', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.operator_action', '');

@@ -144,12 +144,13 @@ CREATE FUNCTION quantmesh.change_market(known quantmesh.market, wanted quantmesh
 BEGIN
     IF (known.base_asset, known.quote_asset) <> (wanted.base_asset, wanted.quote_asset)
        AND (EXISTS (SELECT FROM quantmesh.fill AS f WHERE f.account = known.account AND f.symbol = known.symbol)
-            OR EXISTS (SELECT FROM quantmesh.orders AS o WHERE o.account = known.account AND o.symbol = known.symbol AND o.exposed)) THEN
+            OR EXISTS (SELECT FROM quantmesh.live_order AS l WHERE l.account = known.account AND l.symbol = known.symbol)) THEN
         RAISE EXCEPTION 'market "%" of account "%" has orders or fills: its assets stay % and %', known.symbol, known.account, known.base_asset, known.quote_asset
             USING ERRCODE = '55000';
     END IF;
     -- Placements and revivals lock a price's level: under two widths they would not see one another, and meet in the unique index.
-    IF known.level_width IS DISTINCT FROM wanted.level_width THEN
+    -- And once a market is exclusive, nobody else's placement may still commit.
+    IF known.level_width IS DISTINCT FROM wanted.level_width OR known.mode <> wanted.mode THEN
         PERFORM quantmesh.lock_market(known.account, known.symbol);
     END IF;
     -- What names a slot must not change under orders that hold one: a second order could take it under its new name.
@@ -300,6 +301,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM quantmesh.refuse_unknown(account, symbol);
     END IF;
+    PERFORM quantmesh.tell_state(account, symbol, state, reason);
     PERFORM quantmesh.record_action(account, action, symbol, reason, jsonb_build_object('state', state));
 END;
 $$;

@@ -1,5 +1,6 @@
 -- What people and dashboards read of orders. Traders see their accounts, readers and operators all: the filter is in
--- each view, and security_barrier keeps conditions of the caller behind it. Live orders are found by their own index.
+-- each view, and security_barrier keeps conditions of the caller behind it. Live orders are found in live_order, and
+-- looked up one by one: OFFSET keeps the planner from reading all orders because it thinks that there are few.
 
 CREATE FUNCTION quantmesh.account_is_visible(account text) RETURNS boolean
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_account_is_visible';
@@ -12,14 +13,15 @@ COMMENT ON FUNCTION quantmesh.market_is_trusted(text) IS
     'Whether a market of that trusted_tag may be traded; NULL on a standby and without preloading, where nothing can be. trusted_tag: of the market. For the view of markets.';
 
 CREATE VIEW quantmesh.open_orders WITH (security_barrier) AS
-    SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
+    SELECT l.account, l.order_id, l.symbol, l.side, o.order_type, o.time_in_force, l.price, o.quantity, o.filled_quantity,
            trim_scale(greatest(o.quantity - o.filled_quantity - o.busted_quantity, 0)) AS open_quantity,
            CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
            o.state, o.cancel_state, o.slot, o.holds_slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.send_before, o.valid_until,
            o.created_at, o.submitted_at, o.opened_at, o.cancel_requested_at, o.updated_at, o.error_code, o.error_message
-    FROM quantmesh.orders AS o
-    WHERE o.exposed AND o.live AND quantmesh.account_is_visible(o.account);
+    FROM quantmesh.live_order AS l
+    CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS o
+    WHERE o.live AND quantmesh.account_is_visible(l.account);
 COMMENT ON VIEW quantmesh.open_orders IS 'Live orders: recorded, sent, at the exchange, or not known to be anywhere else.';
 COMMENT ON COLUMN quantmesh.open_orders.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.open_orders.order_id IS 'Our id.';
@@ -107,12 +109,12 @@ CREATE VIEW quantmesh.positions WITH (security_barrier) AS
     SELECT p.account, p.symbol, p.strategy, m.base_asset, m.quote_asset, p.quantity, p.cost,
            CASE WHEN p.quantity <> 0 THEN trim_scale(round(p.cost / p.quantity, 18)) END AS average_price, p.realized_profit,
            EXISTS (SELECT FROM quantmesh.fill AS f
-                   WHERE f.account = p.account AND f.symbol = p.symbol AND f.trade_id = p.last_trade_id AND f.kind = p.last_kind
+                   WHERE f.account = p.account AND f.symbol = p.symbol AND f.trade_id = p.last_trade_id AND f.side = p.last_side AND f.kind = p.last_kind
                      AND f.strategy = p.strategy AND f.executed_at = p.last_executed_at
                      AND f.position_after = p.quantity AND f.cost_after = p.cost AND f.profit_after = p.realized_profit)
            AND NOT EXISTS (SELECT FROM quantmesh.fill AS f
                    WHERE f.account = p.account AND f.symbol = p.symbol AND f.strategy = p.strategy
-                     AND (f.executed_at, f.trade_id) > (p.last_executed_at, p.last_trade_id)) AS consistent,
+                     AND (f.executed_at, f.trade_id, f.side) > (p.last_executed_at, p.last_trade_id, p.last_side)) AS consistent,
            p.last_executed_at, p.last_trade_id, p.updated_at
     FROM quantmesh.position AS p LEFT JOIN quantmesh.market AS m ON m.account = p.account AND m.symbol = p.symbol
     WHERE quantmesh.account_is_visible(p.account);
@@ -212,8 +214,9 @@ CREATE VIEW quantmesh.markets WITH (security_barrier) AS
     CROSS JOIN LATERAL (
         SELECT count(*) AS live,
                trim_scale(coalesce(sum(x.price * greatest(x.quantity - x.filled_quantity - x.busted_quantity, 0)), 0)) AS notional
-        FROM quantmesh.orders AS x
-        WHERE x.account = m.account AND x.symbol = m.symbol AND x.exposed AND x.live) AS o
+        FROM quantmesh.live_order AS l
+        CROSS JOIN LATERAL (SELECT a.* FROM quantmesh.orders AS a WHERE a.account = l.account AND a.order_id = l.order_id OFFSET 0) AS x
+        WHERE l.account = m.account AND l.symbol = m.symbol AND x.live) AS o
     CROSS JOIN LATERAL (
         SELECT trim_scale(coalesce(sum(y.quantity), 0)) AS quantity
         FROM quantmesh.position AS y WHERE y.account = m.account AND y.symbol = m.symbol) AS p

@@ -30,11 +30,11 @@ COMMENT ON COLUMN quantmesh_compat.orders.updated_at IS 'When it last changed.';
 
 CREATE VIEW quantmesh_compat.trades WITH (security_barrier) AS
     WITH trade AS (
-        SELECT f.account, f.symbol, f.trade_id, max(f.strategy) AS strategy, max(f.side) AS side, max(f.order_id) AS order_id,
+        SELECT f.account, f.symbol, f.trade_id, f.side, max(f.strategy) AS strategy, max(f.order_id) AS order_id,
                max(f.price) FILTER (WHERE f.kind = 'trade') AS price, max(f.executed_at) FILTER (WHERE f.kind = 'trade') AS executed_at, sum(f.quantity) AS quantity
         FROM quantmesh.fill AS f
         WHERE quantmesh.account_is_visible(f.account)
-        GROUP BY f.account, f.symbol, f.trade_id
+        GROUP BY f.account, f.symbol, f.trade_id, f.side
         HAVING sum(f.quantity) > 0
     ), stretch AS (
         -- The units of each side are numbered in the order of trading; a trade covers those up to upto.
@@ -75,38 +75,26 @@ COMMENT ON COLUMN quantmesh_compat.trades.pnl IS '(sell_price - buy_price) x qua
 COMMENT ON COLUMN quantmesh_compat.trades.created_at IS 'When the later of the two was traded.';
 
 CREATE VIEW quantmesh_compat.reconciliation_history WITH (security_barrier) AS
-    SELECT row_number() OVER (ORDER BY p.updated_at, p.account, p.symbol) AS id, p.symbol, p.updated_at AS reconcile_time,
-           p.quantity AS local_position, NULL::numeric AS exchange_position, NULL::numeric AS position_diff,
-           o.buys AS active_buy_orders, o.sells AS active_sell_orders, o.pending_sell AS pending_sell_qty,
-           f.bought AS total_buy_qty, f.sold AS total_sell_qty, NULL::numeric AS estimated_profit, p.realized_profit AS actual_profit,
-           p.updated_at AS created_at
-    FROM (SELECT x.account, x.symbol, trim_scale(sum(x.quantity)) AS quantity, trim_scale(sum(x.realized_profit)) AS realized_profit,
-                 max(x.updated_at) AS updated_at
-          FROM quantmesh.position AS x WHERE quantmesh.account_is_visible(x.account) GROUP BY x.account, x.symbol) AS p
-    CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE y.side = 'buy') AS buys, count(*) FILTER (WHERE y.side = 'sell') AS sells,
-               trim_scale(coalesce(sum(greatest(y.quantity - y.filled_quantity - y.busted_quantity, 0)) FILTER (WHERE y.side = 'sell'), 0)) AS pending_sell
-        FROM quantmesh.orders AS y
-        WHERE y.account = p.account AND y.symbol = p.symbol AND y.exposed AND y.live) AS o
-    CROSS JOIN LATERAL (
-        SELECT trim_scale(coalesce(sum(z.quantity) FILTER (WHERE z.side = 'buy'), 0)) AS bought,
-               trim_scale(coalesce(sum(z.quantity) FILTER (WHERE z.side = 'sell'), 0)) AS sold
-        FROM quantmesh.fill AS z WHERE z.account = p.account AND z.symbol = p.symbol) AS f;
-COMMENT ON VIEW quantmesh_compat.reconciliation_history IS
-    'What we know of each market with a position, as of its last fill. Not yet a history: this version compares nothing with the exchange, so there is one row per account and symbol, and what the exchange has is NULL. Reads all fills.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.id IS 'A number; not stable.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.symbol IS 'The symbol; several accounts that trade it have a row each.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.reconcile_time IS 'When the position last changed.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.local_position IS 'The position by our fills, all strategies together.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.exchange_position IS 'NULL: not compared.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.position_diff IS 'NULL: not compared.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.active_buy_orders IS 'Live buys now.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.active_sell_orders IS 'Live sells now.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.pending_sell_qty IS 'What live sells can still sell.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.total_buy_qty IS 'Bought so far, net of busts.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.total_sell_qty IS 'Sold so far, net of busts.';
+    SELECT r.run_id AS id, r.symbol, r.finished_at AS reconcile_time, r.local_position, r.exchange_position,
+           r.exchange_position - r.local_position AS position_diff, r.open_buys AS active_buy_orders, r.open_sells AS active_sell_orders,
+           r.pending_sell AS pending_sell_qty, NULL::numeric AS total_buy_qty, NULL::numeric AS total_sell_qty, NULL::numeric AS estimated_profit,
+           r.realized_profit AS actual_profit, r.finished_at AS created_at
+    FROM quantmesh.reconcile_run AS r
+    WHERE r.status IN ('clean', 'findings', 'deferred') AND quantmesh.account_is_visible(r.account);
+COMMENT ON VIEW quantmesh_compat.reconciliation_history IS 'Comparisons with the exchange, in the columns of the earlier system.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.id IS 'The run.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.symbol IS 'The symbol; several accounts that trade it have rows each.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.reconcile_time IS 'When the comparison ended.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.local_position IS 'Position by our fills, all strategies together.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.exchange_position IS 'What the exchange''s balance makes of it; NULL where it was not judged.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.position_diff IS 'exchange_position - local_position.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.active_buy_orders IS 'Live buys then.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.active_sell_orders IS 'Live sells then.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.pending_sell_qty IS 'What live sells could still sell.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.total_buy_qty IS 'NULL: not added up by each run, since that reads all history; see quantmesh.position_sums.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.total_sell_qty IS 'NULL, likewise.';
 COMMENT ON COLUMN quantmesh_compat.reconciliation_history.estimated_profit IS 'NULL: the earlier system took it from the interval of its grid, which is not known here.';
-COMMENT ON COLUMN quantmesh_compat.reconciliation_history.actual_profit IS 'Realized profit, by average cost.';
+COMMENT ON COLUMN quantmesh_compat.reconciliation_history.actual_profit IS 'Realized profit then, by average cost.';
 COMMENT ON COLUMN quantmesh_compat.reconciliation_history.created_at IS 'As reconcile_time.';
 
 REVOKE ALL ON ALL TABLES IN SCHEMA quantmesh_compat FROM PUBLIC;

@@ -2,9 +2,10 @@
  * The launcher: one per server, from the end of recovery on.
  *
  * It is the only writer of the fence file and the lease mark, ends what
- * overruns its TTL, and removes leases that are over. It needs no database: it
- * is connected to none, and shows up in pg_stat_activity. It sleeps until the
- * earliest deadline, or until a backend sets an earlier one (alarm.c).
+ * overruns its TTL, removes leases that are over, and keeps the coordinators
+ * running (supervise.c). It needs no database: it is connected to none, and shows
+ * up in pg_stat_activity. It sleeps until the earliest deadline, or until a
+ * backend sets an earlier one (alarm.c).
  */
 #include "worker.h"
 
@@ -59,6 +60,7 @@ void
 qm_launcher_main(Datum arg)
 {
     Retry retry = {.delay_us = RETRY_FIRST_US, .next_us = 0};
+    bool reloaded = false;
 
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
@@ -77,11 +79,14 @@ qm_launcher_main(Datum arg)
         {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
+            reloaded = true;
         }
         qm_alarm_disarm();
         next_us = qm_ttl_enforce();
         next_us = Min(next_us, qm_lease_sweep());
         next_us = Min(next_us, keep_files(&retry));
+        next_us = Min(next_us, qm_supervise(reloaded));
+        reloaded = false;
         sleep_until(next_us);
     }
 }

@@ -16,8 +16,9 @@ CREATE UNLOGGED TABLE bench.life (
 CREATE UNLOGGED TABLE bench.change (kind text NOT NULL, updates bigint NOT NULL, hot bigint NOT NULL);
 
 -- bench.step takes the next step in the life of a client's order at a place, and notes what it did to quantmesh.orders.
--- A life: placed, opened, 0 to 5 partial fills, a request to cancel, and its end as canceled.
-CREATE FUNCTION bench.step(my_client integer, my_place integer) RETURNS text LANGUAGE plpgsql AS $$
+-- A life: placed, opened, 0 to 5 partial fills, a request to cancel, and its end as canceled. A brief one: placed, opened,
+-- and filled at once.
+CREATE FUNCTION bench.step(my_client integer, my_place integer, brief boolean) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     mine    bench.life;
     orders  constant oid := 'quantmesh.orders'::regclass;
@@ -46,6 +47,10 @@ BEGIN
                 exchange_order_id => mine.order_id::text, state => 'partially_filled', trade_id => mine.order_id || '-' || mine.fills_left,
                 last_quantity => 0.01, last_price => 10000, commission => 0.0001, commission_asset => 'BNB') AS r;
             mine.fills_left := mine.fills_left - 1;
+        WHEN 'fill' THEN
+            SELECT r.state = 'filled' INTO done FROM quantmesh.apply_report('binance', 'BTCUSDT', mine.client_order_id,
+                exchange_order_id => mine.order_id::text, state => 'filled', trade_id => mine.order_id::text,
+                last_quantity => 0.08, last_price => 10000, commission => 0.0001, commission_asset => 'BNB') AS r;
         WHEN 'cancel request' THEN
             SELECT c.outcome = 'requested' INTO done FROM quantmesh.cancel_order('binance', mine.order_id) AS c;
         WHEN 'end' THEN
@@ -54,7 +59,7 @@ BEGIN
     IF done IS NOT TRUE THEN
         RAISE EXCEPTION '% did not work for order %', kind, mine.order_id;
     END IF;
-    word := CASE WHEN kind = 'end' THEN 'place' WHEN kind = 'cancel request' THEN 'end'
+    word := CASE WHEN kind IN ('fill', 'end') THEN 'place' WHEN brief THEN 'fill' WHEN kind = 'cancel request' THEN 'end'
         WHEN mine.fills_left > 0 THEN 'partial fill' ELSE 'cancel request' END;
     IF kind <> 'place' THEN
         UPDATE bench.life AS l SET fills_left = mine.fills_left, next = word WHERE l.client = my_client AND l.place = my_place;

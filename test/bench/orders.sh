@@ -21,22 +21,25 @@ SELECT quantmesh.set_limits('binance/limits', NULL, max_open_orders => 200000000
     max_notional => 1000000000000000, max_order_rate => 1000000);
 DO $$ BEGIN CREATE ROLE trader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
 SELECT quantmesh.grant_trader('trader', '*');
-GRANT INSERT ON quantmesh.orders TO trader;
+GRANT INSERT ON quantmesh.orders, quantmesh.live_order TO trader;
 SQL
 }
 
 # orders_empty leaves no order. What limits have counted stays counted, which is why they are so wide.
 orders_empty() {
-    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders" -c "VACUUM ANALYZE quantmesh.orders" -c "CHECKPOINT"
+    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders, quantmesh.live_order" \
+        -c "VACUUM ANALYZE quantmesh.orders, quantmesh.live_order" -c "CHECKPOINT"
 }
 
 # orders_run SCRIPT CLIENTS UNITS [pgbench option ...] runs one contender as the trader and fails unless each unit has
 # become an order. The caller sets account and requests.
 orders_run() {
-    local figures count
+    local figures count stored="quantmesh.live_order AS l, LATERAL (SELECT FROM quantmesh.orders AS a
+        WHERE a.account = l.account AND a.order_id = l.order_id AND a.exposed OFFSET 0) AS o" # looks up one by one
+    if [[ $1 == insert_one ]]; then stored=quantmesh.orders; fi
     figures=$(measure "test/bench/$1.sql" "$2" "$3" -U trader -D "run=$EPOCHSECONDS" -D "account=$account" \
         -D "requests=$requests" -D quantity=0.01 "${@:4}") || return
-    count=$(psql -AtX -c "SELECT count(*) FROM quantmesh.orders WHERE exposed")
+    count=$(psql -AtX -c "SELECT count(*) FROM $stored")
     [[ $count -eq ${figures##* } ]] || qm_fail "$1: ${figures##* } calls have stored $count orders"
     echo "$figures"
 }

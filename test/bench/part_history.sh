@@ -11,7 +11,9 @@ history_empty() { history_run empty; }
 # between: a full table gets its new rows on pages that were emptied, and would log these whole, an empty one on new pages.
 history_run() {
     export PGDATABASE=$1
-    psql -qX -v ON_ERROR_STOP=1 -c "DELETE FROM quantmesh.orders WHERE exposed" -c "VACUUM quantmesh.orders"
+    psql -qX -v ON_ERROR_STOP=1 -c "DELETE FROM quantmesh.orders
+        WHERE account = 'binance' AND order_id = ANY (ARRAY(SELECT order_id FROM quantmesh.live_order))" \
+        -c "TRUNCATE quantmesh.live_order" -c "VACUUM quantmesh.orders, quantmesh.live_order"
     orders_run place_order "$clients" 1 -D symbol=BTCUSDT
 }
 
@@ -31,7 +33,7 @@ SELECT 'binance', i, CASE WHEN i % 4 = 0 THEN 'ETHUSDT' ELSE 'BTCUSDT' END, CASE
 FROM generate_series(1, :history::bigint) AS i,
     LATERAL (SELECT 20000 + i * 7919 % 6000000 * 0.01 AS price, i % 10 < 7 AS filled,
         timestamptz '2025-01-01' + i * (interval '1 year' / :history::float8) AS t) AS o;
-VACUUM ANALYZE quantmesh.orders;
+VACUUM ANALYZE quantmesh.orders, quantmesh.live_order;
 SQL
 }
 
@@ -70,7 +72,7 @@ part_history() {
         orders_create
     done
     history_fill
-    psql -qX -d empty -c "VACUUM ANALYZE quantmesh.orders" -c "CHECKPOINT"
+    psql -qX -d empty -c "VACUUM ANALYZE quantmesh.orders, quantmesh.live_order" -c "CHECKPOINT"
     lines_begin "place_order with $history finished orders in the table against an empty one"
     line "1 client" 1 0.90 history_full history_empty
     line "8 clients" 8 0.90 history_full history_empty

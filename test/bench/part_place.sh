@@ -1,21 +1,31 @@
 # shellcheck shell=bash
 #
-# Placing: place_order against a bare INSERT ... ON CONFLICT DO NOTHING of the same row into the same table with the same
-# indexes, by the same role and under the same durability. Every order has a slot of its own, in one market.
+# Placing: place_order against a bare INSERT ... ON CONFLICT DO NOTHING of the same two rows into the same tables with the
+# same indexes, by the same role and under the same durability. Every order has a slot of its own, in one market. Beside it
+# stands an INSERT of the first row alone, which does half of the work and keeps no promise about slots.
 
 place_ours() { orders_empty && orders_run place_order "$clients" 1 -D symbol=BTCUSDT; }
 place_theirs() { orders_empty && orders_run insert "$clients" 1 -D symbol=BTCUSDT; }
+place_one() { orders_empty && orders_run insert_one "$clients" 1 -D symbol=BTCUSDT; }
 
-# place_compare_rows fails unless both contenders store the same row, but for what names it and when it was.
+# place_compare_rows fails unless both contenders store the same rows, but for what names them and when they were.
 place_compare_rows() {
-    local account=binance requests=1 clients=1 seconds=1 different
+    local account=binance requests=1 clients=1 seconds=1 table
     place_theirs >/dev/null
-    psql -qX -c "CREATE TABLE bare_row AS SELECT * FROM quantmesh.orders ORDER BY price LIMIT 1"
+    for table in orders live_order; do
+        psql -qX -c "CREATE TABLE bare_$table AS SELECT * FROM quantmesh.$table ORDER BY price LIMIT 1"
+    done
     place_ours >/dev/null
+    for table in orders live_order; do place_compare_row "$table"; done
+}
+
+# place_compare_row TABLE does so for one table.
+place_compare_row() {
+    local different
     different=$(
-        psql -AtX <<'SQL'
-WITH ours AS (SELECT c.* FROM (SELECT * FROM quantmesh.orders ORDER BY price LIMIT 1) AS o, jsonb_each(to_jsonb(o)) AS c),
-     bare AS (SELECT c.* FROM bare_row AS b, jsonb_each(to_jsonb(b)) AS c)
+        psql -AtX -v "ours=quantmesh.$1" -v "bare=bare_$1" <<'SQL'
+WITH ours AS (SELECT c.* FROM (SELECT * FROM :ours ORDER BY price LIMIT 1) AS o, jsonb_each(to_jsonb(o)) AS c),
+     bare AS (SELECT c.* FROM :bare AS b, jsonb_each(to_jsonb(b)) AS c)
 SELECT string_agg(format('%s: %s, bare %s', key, ours.value, bare.value), '; ')
 FROM ours JOIN bare USING (key)
 WHERE CASE WHEN key IN ('order_id', 'fence', 'request_id') OR key LIKE '%\_at' OR key = 'send_before'
@@ -24,8 +34,8 @@ WHERE CASE WHEN key IN ('order_id', 'fence', 'request_id') OR key LIKE '%\_at' O
       ELSE ours.value <> bare.value END;
 SQL
     )
-    psql -qX -c "DROP TABLE bare_row"
-    [[ -z $different ]] || qm_fail "the bare INSERT's row is another one: $different"
+    psql -qX -c "DROP TABLE bare_$1"
+    [[ -z $different ]] || qm_fail "the bare INSERT's row of $1 is another one: $different"
 }
 
 # place_lines FSYNC measures every line of one cluster.
@@ -38,6 +48,10 @@ place_lines() {
             if ((requests)); then suffix="$suffix, request id"; fi
             line "1 client, fsync $1$suffix" 1 "$target" place_ours place_theirs
             line "8 clients, fsync $1$suffix" 8 "$target" place_ours place_theirs
+            if [[ $account == binance ]]; then
+                line "1 client, fsync $1$suffix, one row" 1 "" place_ours place_one
+                line "8 clients, fsync $1$suffix, one row" 8 "" place_ours place_one
+            fi
         done
     done
 }
@@ -45,7 +59,7 @@ place_lines() {
 # part_place measures all lines with fsync off, which shows what the call itself costs, and on.
 part_place() {
     local fsync
-    lines_begin "place_order against INSERT ... ON CONFLICT DO NOTHING of the same row"
+    lines_begin "place_order against INSERT ... ON CONFLICT DO NOTHING of the same rows"
     for fsync in off on; do
         qm_cluster_start "place_$fsync" "fsync=$fsync" "${orders_settings[@]}"
         orders_create

@@ -28,6 +28,14 @@ typedef enum BookRule
     BOOK_RULES
 } BookRule;
 
+/* Orders on which quantmesh.orders and quantmesh.live_order do not agree; must be none in any snapshot. */
+#define QF_DISAGREEMENT                                                                                            \
+    "SELECT coalesce(o.account, l.account) AS account, coalesce(o.symbol, l.symbol) AS symbol"                     \
+    " FROM quantmesh.orders AS o FULL JOIN quantmesh.live_order AS l ON l.account = o.account"                     \
+    " AND l.order_id = o.order_id WHERE (o.exposed IS TRUE) <> (l.order_id IS NOT NULL) OR l.order_id IS NOT NULL" \
+    " AND (l.symbol, l.side, l.price, l.slot) IS DISTINCT FROM (o.symbol, o.side, o.price,"                        \
+    " CASE WHEN o.holds_slot THEN o.slot ELSE '#' || o.order_id END)"
+
 /* Quantities and money are counted in units of 1e-8; a limit of 0 is none. */
 typedef struct BookLimits
 {

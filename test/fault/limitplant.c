@@ -13,12 +13,20 @@ enum
     NOTHING = -1
 };
 
-#define ROWS_MAKE(market, quantity, count)                                                                           \
-    "INSERT INTO quantmesh.orders (account, order_id, symbol, side, order_type, time_in_force, price, quantity,"     \
-    " post_only, reduce_only, strategy, owner, client_order_id, state, live, holds_slot, exposed, created_at,"       \
-    " updated_at) SELECT 'limit', i, '" market "', 'buy', 'limit', 'gtc', 100, " quantity ", false, false, '', 'x'," \
-    " 'q0000plant' || i, 'submitted', true, false, true, now(), now() FROM generate_series(1, " count ") AS i"
-#define ROWS_UNMAKE "DELETE FROM quantmesh.orders WHERE order_id < 1000"
+#define ROWS_MAKE(market, quantity, count)                                                                            \
+    "WITH made AS (INSERT INTO quantmesh.orders (account, order_id, symbol, side, order_type, time_in_force, price, " \
+    "quantity,"                                                                                                       \
+    " post_only, reduce_only, strategy, owner, client_order_id, state, live, holds_slot, exposed, created_at,"        \
+    " updated_at) SELECT 'limit', i, '" market "', 'buy', 'limit', 'gtc', 100, " quantity ", false, false, '', 'x',"  \
+    " 'q0000plant' || i, 'submitted', true, false, true, now(), now() FROM generate_series(1, " count                 \
+    ") AS i RETURNING *)"                                                                                             \
+    " INSERT INTO quantmesh.live_order SELECT account, order_id, symbol, side, price, '#' || order_id FROM made"
+#define ROWS_UNMAKE                                                         \
+    "WITH gone AS (DELETE FROM quantmesh.live_order WHERE order_id < 1000)" \
+    " DELETE FROM quantmesh.orders WHERE order_id < 1000"
+#define LIVE_MAKE                                                                                        \
+    "INSERT INTO quantmesh.live_order SELECT account, 1, symbol, 'buy', 100, '#1' FROM quantmesh.market" \
+    " WHERE account = 'limit' AND symbol = 'OPENUSDT'"
 
 /* Rows that are written behind the back of the limits. */
 typedef struct Plant
@@ -35,6 +43,7 @@ static const Plant plants[] = {
     {"much money", ROWS_MAKE("NOTUSDT", "11", "1"), LIMIT_NOTIONAL, BOOK_NOTIONAL},
     {"an order more than the counters know of", ROWS_MAKE("OPENUSDT", "0.001", "1"), LIMIT_OVER, NOTHING},
     {"a quantity that the counters do not know of", ROWS_MAKE("POSUSDT", "0.005", "1"), LIMIT_OVER, NOTHING},
+    {"a row of no order", LIVE_MAKE, LIMIT_LIVE, NOTHING},
     {"money that the counters do not know of", ROWS_MAKE("NOTUSDT", "0.001", "1"), LIMIT_OVER, NOTHING},
 };
 

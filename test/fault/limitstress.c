@@ -59,6 +59,7 @@ const char *const qf_limit_rules[LIMIT_RULES] = {
     "too many live orders",
     "position above its limit",
     "notional above its limit",
+    "row of a live order that is missing, or not what its order says",
     "too many orders in a second",
     "order recorded or submitted after a halt",
     "free room that cannot be had",

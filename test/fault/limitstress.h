@@ -45,6 +45,7 @@ typedef struct LimitMeasure
 {
     long orders;
     int64_t longest, shortest, notional;
+    long differ; /* orders that live_order does not have as they are */
 } LimitMeasure;
 
 typedef struct LimitOrder
@@ -89,6 +90,7 @@ typedef enum LimitRule
     LIMIT_ORDERS,   /* more live orders than the limit */
     LIMIT_POSITION, /* position and live orders come to more than the limit */
     LIMIT_NOTIONAL, /* live orders are worth more than the limit */
+    LIMIT_LIVE,     /* live_order is not what the orders say */
     LIMIT_RATE,     /* more orders in a second than the limit */
     LIMIT_HALT,     /* an order was recorded or submitted after halt had returned */
     LIMIT_STUCK,    /* free room could not be had */

@@ -23,10 +23,12 @@ const char qf_limit_measure_sql[] =
     "   greatest(0, CASE WHEN live THEN quantity ELSE reported_quantity END - filled_quantity - busted_quantity) AS "
     "pending"
     "   FROM quantmesh.orders WHERE live OR exposed) AS exposed GROUP BY 1, 2),"
-    " p AS (SELECT account, symbol, sum(quantity) AS position FROM quantmesh.position GROUP BY 1, 2)"
+    " p AS (SELECT account, symbol, sum(quantity) AS position FROM quantmesh.position GROUP BY 1, 2),"
+    " d AS (SELECT account, symbol, count(*) AS differ FROM (" QF_DISAGREEMENT ") AS differ GROUP BY 1, 2)"
     " SELECT account, symbol, coalesce(orders, 0), trim_scale(coalesce(position, 0) + coalesce(buys, 0)),"
-    " trim_scale(coalesce(sells, 0) - coalesce(position, 0)), trim_scale(coalesce(notional, 0))"
-    " FROM quantmesh.market LEFT JOIN o USING (account, symbol) LEFT JOIN p USING (account, symbol)";
+    " trim_scale(coalesce(sells, 0) - coalesce(position, 0)), trim_scale(coalesce(notional, 0)),"
+    " coalesce(differ, 0) FROM quantmesh.market LEFT JOIN o USING (account, symbol) LEFT JOIN p USING (account, symbol)"
+    " LEFT JOIN d USING (account, symbol)";
 
 /* market_find returns the number of a market. */
 static int
@@ -54,6 +56,7 @@ qf_limit_measure(const PGresult *result, LimitMeasure measures[LIMIT_MARKETS])
         LimitMeasure *m = &measures[market_find(PQgetvalue(result, i, 0), PQgetvalue(result, i, 1))];
 
         m->orders = strtol(PQgetvalue(result, i, 2), NULL, 10);
+        m->differ = strtol(PQgetvalue(result, i, 6), NULL, 10);
         if (!qf_units(PQgetvalue(result, i, 3), &m->longest) || !qf_units(PQgetvalue(result, i, 4), &m->shortest) ||
             !qf_units(PQgetvalue(result, i, 5), &m->notional))
         {
@@ -123,6 +126,13 @@ qf_limit_judge(const LimitMeasure measures[LIMIT_MARKETS], const char *who)
         LimitMeasure whole;
 
         one_judge(market, &market->limits, &measures[i], who);
+        if (measures[i].differ > 0)
+            qf_limit_violation(LIMIT_LIVE,
+                               "%s %s: %ld, seen by %s",
+                               market->account,
+                               market->symbol,
+                               measures[i].differ,
+                               who);
         qf_limit_whole(measures, market->account, &whole);
         one_judge(market, &market->whole, &whole, who);
     }

@@ -19,6 +19,7 @@ const char *const qf_order_rules[ORDER_RULES] = {
     "alive for the table and dead for its client, or the other way round",
     "order id or client order id that repeats",
     "two live rows in one slot",
+    "row of a live order that is missing, or not what its order says",
     "two orders of a slot alive at the same time, by their events",
     "two orders of a slot alive at the same time, by what the clients saw",
     "duplicate of an order that was not in its way",
@@ -43,6 +44,7 @@ static const Count counts[] = {
     {ORDER_TWO_LIVE_NOW,
      "SELECT count(*) FROM (SELECT FROM quantmesh.orders WHERE live"
      " GROUP BY split_part(request_id, '#', 1) HAVING count(*) > 1) AS twice"},
+    {ORDER_LIVE_ROWS, "SELECT count(*) FROM (" QF_DISAGREEMENT ") AS differ"},
     {ORDER_TWO_LIVE_TIME,
      "SELECT count(*) FROM (SELECT begin, max(until) OVER (PARTITION BY slot ORDER BY begin, until"
      "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
@@ -52,7 +54,7 @@ static const Count counts[] = {
      "   USING (account, order_id)) AS life WHERE begin < until) AS lives WHERE before > begin"},
     {ORDER_INDEX,
      "SELECT 2 - count(*) FROM pg_index WHERE indisunique AND indisvalid AND indexrelid IN"
-     " (to_regclass('quantmesh.orders_live_slot'), to_regclass('quantmesh.orders_request'))"},
+     " (to_regclass('quantmesh.live_order_pkey'), to_regclass('quantmesh.orders_request'))"},
     {ORDER_POSITION,
      "SELECT count(*) FROM (SELECT account, symbol, strategy, sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity "
      "END)"
@@ -320,13 +322,13 @@ positions_check(Link *admin, OrderReport *report)
     return true;
 }
 
-/* indexes_check has amcheck compare the unique indexes with the table, where it is installed. */
+/* indexes_check has amcheck compare the indexes of orders with their tables, where it is installed. */
 static bool
 indexes_check(Link *admin, OrderReport *report)
 {
     static const char installed[] = "SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'";
-    static const char sql[] =
-        "SELECT count(bt_index_check(indexrelid, true)) FROM pg_index WHERE indrelid = 'quantmesh.orders'::regclass";
+    static const char sql[] = "SELECT count(bt_index_check(indexrelid, true)) FROM pg_index WHERE indrelid IN"
+                              " ('quantmesh.orders'::regclass, 'quantmesh.live_order'::regclass)";
 
     report->amcheck = qf_link_number(admin, installed, 0, NULL);
     if (report->amcheck <= 0)

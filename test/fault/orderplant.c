@@ -34,9 +34,6 @@ typedef struct Plant
     " split_part(request_id, '#', 1) || '#twin', 'q0000twin', " COLUMNS_BUT_IDS                      \
     " FROM quantmesh.orders WHERE order_id = $O"
 #define TWIN_UNMAKE "DELETE FROM quantmesh.orders WHERE order_id = 1"
-#define INDEX_DROP "DROP INDEX quantmesh.orders_live_slot"
-#define INDEX_MAKE \
-    "CREATE UNIQUE INDEX orders_live_slot ON quantmesh.orders (account, symbol, side, slot) WHERE holds_slot"
 
 static const Plant plants[] = {
     {.name = "an order that was lost",
@@ -78,17 +75,15 @@ static const Plant plants[] = {
      .rule = NOTHING,
      .book = BOOK_REVIVED},
     {.name = "two live orders in a slot",
-     .make = {INDEX_DROP, TWIN_MAKE},
-     .undo = {TWIN_UNMAKE, INDEX_MAKE},
+     .make = {TWIN_MAKE},
+     .undo = {TWIN_UNMAKE},
      .rule = ORDER_TWO_LIVE_NOW,
      .book = BOOK_SLOT_TWICE},
     {.name = "two live orders in a slot for a moment",
-     .make = {INDEX_DROP,
-              TWIN_MAKE,
+     .make = {TWIN_MAKE,
               "UPDATE quantmesh.orders SET state = 'aborted', live = false, holds_slot = false, exposed = false"
               " WHERE order_id = 1",
-              TWIN_UNMAKE,
-              INDEX_MAKE},
+              TWIN_UNMAKE},
      .rule = NOTHING,
      .book = BOOK_COLUMN_TWICE},
     {.name = "a live order that let its slot go",
@@ -103,6 +98,24 @@ static const Plant plants[] = {
               " AND state = 'canceled'"},
      .rule = ORDER_TWO_LIVE_TIME,
      .book = NOTHING},
+    {.name = "a live order without its row",
+     .make = {"CREATE TABLE fault_kept AS SELECT * FROM quantmesh.live_order WHERE order_id = $O",
+              "DELETE FROM quantmesh.live_order WHERE order_id = $O"},
+     .undo = {"INSERT INTO quantmesh.live_order SELECT * FROM fault_kept", "DROP TABLE fault_kept"},
+     .rule = ORDER_LIVE_ROWS,
+     .book = NOTHING},
+    {.name = "a live order whose row has another slot",
+     .make = {"UPDATE quantmesh.live_order SET slot = '#' || order_id WHERE order_id = $O"},
+     .undo = {"UPDATE quantmesh.live_order AS l SET slot = o.slot FROM quantmesh.orders AS o"
+              " WHERE o.order_id = l.order_id AND l.order_id = $O"},
+     .rule = ORDER_LIVE_ROWS,
+     .book = NOTHING},
+    {.name = "a row of an order that has ended",
+     .make = {"INSERT INTO quantmesh.live_order SELECT account, order_id, symbol, side, price, '#' || order_id"
+              " FROM quantmesh.orders WHERE order_id = $E"},
+     .undo = {"DELETE FROM quantmesh.live_order WHERE order_id = $E"},
+     .rule = ORDER_LIVE_ROWS,
+     .book = NOTHING},
     {.name = "a missing index",
      .make = {"ALTER INDEX quantmesh.orders_request RENAME TO fault_hidden"},
      .undo = {"ALTER INDEX quantmesh.fault_hidden RENAME TO orders_request"},
@@ -111,7 +124,8 @@ static const Plant plants[] = {
     {.name = "a fill that is missing",
      .make = {"CREATE TABLE fault_kept AS SELECT * FROM quantmesh.fill LIMIT 1",
               "DELETE FROM quantmesh.fill USING fault_kept AS k WHERE fill.account = k.account"
-              " AND fill.symbol = k.symbol AND fill.trade_id = k.trade_id AND fill.kind = k.kind"},
+              " AND fill.symbol = k.symbol AND fill.trade_id = k.trade_id AND fill.side = k.side"
+              " AND fill.kind = k.kind"},
      .undo = {"INSERT INTO quantmesh.fill SELECT * FROM fault_kept", "DROP TABLE fault_kept"},
      .rule = ORDER_POSITION,
      .book = NOTHING},

@@ -110,6 +110,7 @@ typedef enum OrderRule
     ORDER_LIFE,          /* alive in the table and ended for its client, or the other way round */
     ORDER_IDS_REPEAT,    /* two orders share an order id or a client order id */
     ORDER_TWO_LIVE_NOW,  /* two live rows in one slot, by a scan without indexes */
+    ORDER_LIVE_ROWS,     /* live_order is not what the orders say */
     ORDER_TWO_LIVE_TIME, /* two orders of a slot were alive at the same time, by their events */
     ORDER_TWO_LIVE_SEEN, /* the same, by what the clients saw */
     ORDER_DUPLICATE,     /* a duplicate of an order that was not alive, or not in that slot */

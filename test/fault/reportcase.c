@@ -21,8 +21,9 @@ typedef struct Maker
 {
     Case *c;
     uint64_t random;
-    int trades;
-    Fine scale; /* of quantities */
+    int trades[2]; /* of sells and of buys */
+    bool own;      /* the case's buys trade with its sells: each side counts trades for itself */
+    Fine scale;    /* of quantities */
     CaseReport events[CASE_ORDERS_MAX][CASE_REPORTS_MAX / CASE_ORDERS_MAX];
     int counts[CASE_ORDERS_MAX];
 } Maker;
@@ -120,7 +121,7 @@ fill_add(Maker *maker, int order, Fine quantity, Fine cumulative, bool last, con
     CaseReport *fill = event_add(maker, order, rnd(maker, 4) == 0 ? NULL : state);
     CaseReport copy;
 
-    fill->trade = ++maker->trades;
+    fill->trade = ++maker->trades[maker->own && maker->c->orders[order].buy];
     fill->quantity = quantity;
     fill->price =
         1 + rnd(maker, 1000) + (rnd(maker, 2) == 0 ? 1000 * rnd(maker, 100000000) : 100000000 * rnd(maker, 200));
@@ -215,8 +216,7 @@ events_merge(Maker *maker)
     /* What is said twice of a trade has the time of the trade, or a later one. */
     for (int i = 0; i < c->report_count; i++)
         for (int j = 0; j < i; j++)
-            if (rnd(maker, 2) == 0 && c->reports[i].trade != 0 && c->reports[i].trade == c->reports[j].trade &&
-                c->reports[i].bust == c->reports[j].bust)
+            if (rnd(maker, 2) == 0 && c->reports[i].trade != 0 && qf_same_trade(c, &c->reports[i], &c->reports[j]))
                 c->reports[i].time_us = c->reports[j].time_us;
 }
 
@@ -260,6 +260,7 @@ qf_case_make(Case *c, unsigned seed, long number)
     c->alone = rnd(&maker, 8) == 0;
     c->crowd = rnd(&maker, 6) == 0;
     c->again = rnd(&maker, 4) == 0;
+    maker.own = rnd(&maker, 2) == 0;
     for (int i = 0; i < c->order_count; i++)
         order_make(&maker, i);
     events_merge(&maker);
@@ -308,12 +309,20 @@ qf_case_drop_order(Case *c, int order)
     memmove(&c->orders[order], &c->orders[order + 1], (size_t) (--c->order_count - order) * sizeof(*c->orders));
 }
 
+/* qf_same_trade says whether two reports tell of the same trade, or the same bust, on the same side. */
+bool
+qf_same_trade(const Case *c, const CaseReport *one, const CaseReport *other)
+{
+    return one->trade == other->trade && one->bust == other->bust &&
+           c->orders[one->order].buy == c->orders[other->order].buy;
+}
+
 /* said_before says whether an earlier report tells of the same trade, or the same bust. */
 static bool
 said_before(const Case *c, int report)
 {
     for (int i = 0; i < report; i++)
-        if (c->reports[i].trade == c->reports[report].trade && c->reports[i].bust == c->reports[report].bust)
+        if (qf_same_trade(c, &c->reports[i], &c->reports[report]))
             return true;
     return false;
 }
@@ -323,7 +332,7 @@ static const CaseReport *
 commission_known(const Case *c, const CaseReport *report)
 {
     for (int i = 0; i < c->report_count; i++)
-        if (c->reports[i].trade == report->trade && c->reports[i].bust == report->bust && c->reports[i].asset != NULL)
+        if (qf_same_trade(c, &c->reports[i], report) && c->reports[i].asset != NULL)
             return &c->reports[i];
     return report;
 }

@@ -12,6 +12,7 @@
 typedef struct Booking
 {
     int trade;
+    bool sell;
     bool bust;
     int64_t time_us; /* the earliest that was told */
     Fine quantity;   /* what it adds to the position, without its commission */
@@ -19,7 +20,7 @@ typedef struct Booking
     double price;
 } Booking;
 
-/* by_time sorts bookings as the ledger does: by time, trade id as a text, trades before busts. */
+/* by_time sorts bookings as the ledger does: by time, trade id as a text, buys before sells, trades before busts. */
 static int
 by_time(const void *left, const void *right)
 {
@@ -32,17 +33,22 @@ by_time(const void *left, const void *right)
     snprintf(texts[0], sizeof(texts[0]), "%d", a->trade);
     snprintf(texts[1], sizeof(texts[1]), "%d", b->trade);
     order = strcmp(texts[0], texts[1]);
-    return order != 0 ? order : a->bust - b->bust;
+    if (order != 0)
+        return order;
+    return a->sell != b->sell ? a->sell - b->sell : a->bust - b->bust;
 }
 
 /* booking_find returns the booking of a report's trade or bust, a new one if there is none. */
 static Booking *
-booking_find(Booking *bookings, int *count, const CaseReport *report)
+booking_find(const Case *c, Booking *bookings, int *count, const CaseReport *report)
 {
+    bool sell = !c->orders[report->order].buy;
+
     for (int i = 0; i < *count; i++)
-        if (bookings[i].trade == report->trade && bookings[i].bust == report->bust)
+        if (bookings[i].trade == report->trade && bookings[i].sell == sell && bookings[i].bust == report->bust)
             return &bookings[i];
-    bookings[*count] = (Booking){.trade = report->trade, .bust = report->bust, .time_us = report->time_us};
+    bookings[*count] =
+        (Booking){.trade = report->trade, .sell = sell, .bust = report->bust, .time_us = report->time_us};
     return &bookings[(*count)++];
 }
 
@@ -59,7 +65,7 @@ bookings_make(const Case *c, Booking *bookings)
 
         if (report->trade == 0)
             continue;
-        booking = booking_find(bookings, &count, report);
+        booking = booking_find(c, bookings, &count, report);
         booking->quantity = c->orders[report->order].buy != report->bust ? report->quantity : -report->quantity;
         booking->price = (double) report->price / 1e8;
         if (report->time_us < booking->time_us)

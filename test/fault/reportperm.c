@@ -70,6 +70,13 @@ static const Plant plants[] = {
      true,
      "UPDATE quantmesh.orders SET filled_quantity = filled_quantity + 1e-18, exposed = live OR reported_quantity >"
      " filled_quantity + 1e-18 + busted_quantity WHERE account = ANY ($1::text[]) AND strategy = $2"},
+    {"orders that are in live_order, and should not be, or the other way round",
+     PLANT_SQL,
+     true,
+     "WITH o AS (SELECT * FROM quantmesh.orders WHERE account = ANY ($1::text[]) AND strategy = $2),"
+     " gone AS (DELETE FROM quantmesh.live_order AS l USING o WHERE l.account = o.account AND l.order_id = o.order_id)"
+     " INSERT INTO quantmesh.live_order SELECT account, order_id, symbol, side, price, '#' || order_id FROM o"
+     " WHERE NOT exposed"},
     {"a fill that one twin was not told of", PLANT_LOST, false, NULL},
     {"a fill that one twin was told wrong", PLANT_WRONG, false, NULL},
 };

@@ -55,7 +55,7 @@ typedef struct CaseReport
 {
     int order;
     const char *state; /* the exchange's word; NULL: says nothing of it */
-    int trade;         /* of the case, from 1; 0: no fill */
+    int trade; /* of the case, from 1; 0: no fill. A buy and a sell may have the same: they traded with each other */
     bool bust;
     Fine quantity;     /* of the fill */
     int64_t price;     /* of the fill, in units of 1e-8 */
@@ -127,6 +127,7 @@ extern const Plant *qf_plant; /* written before the threads start */
 extern void qf_case_make(Case *c, unsigned seed, long number);
 extern void qf_case_expect(const Case *c, Expected *expected);
 extern void qf_case_expect_cost(const Case *c, Expected *expected);
+extern bool qf_same_trade(const Case *c, const CaseReport *one, const CaseReport *other);
 extern void qf_case_drop_report(Case *c, int report);
 extern void qf_case_drop_play(Case *c, int play);
 extern void qf_case_drop_order(Case *c, int order);

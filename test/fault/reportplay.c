@@ -25,15 +25,20 @@ static const char look_sql[] =
     " line AS (SELECT account, 1 AS part, lpad(order_id::text, 20, '0') AS place, concat_ws(' ', state, "
     "trim_scale(filled_quantity),"
     "   trim_scale(busted_quantity), trim_scale(reported_quantity), 'quote', trim_scale(filled_quote), cancel_state,"
-    "   CASE WHEN live THEN 'live' END, CASE WHEN exposed THEN 'exposed' END, exchange_order_id) AS text FROM o"
+    "   CASE WHEN live THEN 'live' END, CASE WHEN exposed THEN 'exposed' END, exchange_order_id,"
+    "   CASE WHEN exposed <> EXISTS (SELECT FROM quantmesh.live_order AS l WHERE l.account = o.account AND"
+    "    l.symbol = o.symbol AND l.side = o.side AND l.slot = '#' || o.order_id) THEN 'other in live_order' END) AS "
+    "text"
+    "   FROM o"
     "  UNION ALL SELECT account, 2, to_char(executed_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || trade_id || ' '"
-    "   || (kind = 'bust')::integer, concat_ws(' ', trade_id, kind, side, trim_scale(quantity), trim_scale(price),"
+    "   || side || (kind = 'bust')::integer, concat_ws(' ', trade_id, kind, side, trim_scale(quantity), "
+    "trim_scale(price),"
     "   trim_scale(commission), commission_asset, is_maker, executed_at, 'order',"
     "   dense_rank() OVER (PARTITION BY account ORDER BY order_id), 'then', trim_scale(position_after),"
     "   trim_scale(cost_after), trim_scale(profit_after)) FROM f"
     "  UNION ALL SELECT account, 3, '', concat_ws(' ', trim_scale(quantity), trim_scale(cost), "
     "trim_scale(realized_profit),"
-    "   last_executed_at, last_trade_id, last_kind) FROM quantmesh.position"
+    "   last_executed_at, last_trade_id, last_side, last_kind) FROM quantmesh.position"
     "   WHERE account = ANY ($1::text[]) AND symbol = 'BTCUSDT' AND strategy = $3)"
     " SELECT array_position($1::text[], account), part, string_agg(text, E'\\n' ORDER BY place COLLATE \"C\") FROM line"
     " GROUP BY account, part ORDER BY part, account";
@@ -405,6 +410,8 @@ orders_check(Play *play, const Twin *twin)
 {
     const char *line = twin->looks[0];
 
+    if (line != NULL && strstr(line, "other in live_order") != NULL)
+        wrong(play, "%s: orders are other in live_order than they are:\n%s", twin->account, line);
     for (int i = 0; i < play->c->order_count; i++)
     {
         const Expected *e = &play->expected;

@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(86);
+SELECT plan(98);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -78,6 +78,20 @@ INSERT INTO expected_function VALUES
 ('f', 'resume', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, reason text DEFAULT NULL::text, OUT account text, OUT symbol text, OUT state text, OUT open_orders bigint, OUT in_flight bigint', 'SETOF record', 'v', 3),
 ('f', 'trust_market', 'account text DEFAULT ''*''::text, symbol text DEFAULT NULL::text, reason text DEFAULT NULL::text', 'bigint', 'v', 3),
 ('f', 'set_baseline', 'account text, asset text, amount numeric, reason text', 'void', 'v', 0),
+('f', 'register_instance', 'instance text, markets text[], standby boolean DEFAULT false, weight integer DEFAULT 1, ttl interval DEFAULT NULL::interval, life text DEFAULT NULL::text, detail jsonb DEFAULT NULL::jsonb, OUT instance text, OUT epoch bigint, OUT ttl interval, OUT heartbeat_every interval', 'record', 'v', 5),
+('f', 'heartbeat', 'instance text, epoch bigint', 'SETOF quantmesh.task_item', 'v', 0),
+('f', 'finish_task', 'account text, task_id bigint, instance text, epoch bigint, outcome text, message text DEFAULT NULL::text', 'text', 'v', 1),
+('f', 'leave_instance', 'instance text, epoch bigint', 'void', 'v', 0),
+('f', 'assign_market', 'account text, symbol text, instance text, reason text', 'boolean', 'v', 0),
+('f', 'watch_instances', '', 'bigint', 'v', 0),
+('f', 'assign_markets', '', 'bigint', 'v', 0),
+('f', 'instance_lease_left', 'instance text', 'interval', 'v', 0),
+('f', 'tell_state', 'account text, symbol text, state text, reason text', 'void', 'v', 0),
+('f', 'request_snapshot', 'account text, symbol text', 'bigint', 'v', 0),
+('f', 'submit_snapshot', 'account text, symbol text, task bigint, started_at timestamp with time zone, finished_at timestamp with time zone, open_orders jsonb, trades jsonb, balances jsonb, complete boolean DEFAULT true', 'bigint', 'v', 1),
+('f', 'reconcile', 'account text, symbol text, dry_run boolean DEFAULT false, OUT code text, OUT subject text, OUT order_id bigint, OUT repair text, OUT allowed boolean, OUT outcome text, OUT local jsonb, OUT remote jsonb, OUT run_id bigint, OUT snapshot_id bigint', 'SETOF record', 'v', 1),
+('f', 'set_reconcile', 'account text, symbol text, policy text DEFAULT NULL::text, every interval DEFAULT NULL::interval, grace interval DEFAULT NULL::interval, blind_after interval DEFAULT NULL::interval', 'void', 'v', 4),
+('f', 'resolve_discrepancy', 'account text, discrepancy_id bigint, resolution text', 'boolean', 'v', 0),
 ('f', 'account_is_visible', 'account text', 'boolean', 's', 0),
 ('f', 'market_is_trusted', 'trusted_tag text', 'boolean', 'v', 0),
 ('f', 'next_id', '', 'bigint', 'v', 0),
@@ -107,13 +121,16 @@ SELECT is_empty(
     'SQL, plpgsql and SECURITY DEFINER functions pin search_path to pg_catalog, pg_temp');
 SELECT set_eq(
     $$ SELECT proname::text FROM member_function WHERE prosecdef $$,
-    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline'],
+    ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline',
+          'set_reconcile', 'resolve_discrepancy', 'assign_market'],
     'only functions of operators are SECURITY DEFINER');
 SELECT is_empty(
     $$ SELECT f.oid::regprocedure FROM member_function AS f, unnest(f.proargnames[1:f.pronargs]) AS a (name)
        WHERE f.proname IN ('place_order', 'place_orders', 'claim_orders', 'replace_order', 'apply_report', 'resolve_submission', 'settle_order', 'cancel_order',
                            'cancel_exchange_order', 'cancel_orders', 'resolve_cancel', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume',
-                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted')
+                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted',
+                           'request_snapshot', 'submit_snapshot', 'reconcile', 'set_reconcile', 'resolve_discrepancy',
+                           'register_instance', 'heartbeat', 'finish_task', 'leave_instance', 'assign_market', 'instance_lease_left', 'tell_state')
          AND obj_description(f.oid, 'pg_proc') !~ format('\m%s\M[^.]*:', a.name)
          AND NOT (f.proname IN ('cancel_exchange_order', 'cancel_orders') AND a.name = 'account') $$,
     'comments on functions of orders name every argument');
@@ -182,8 +199,9 @@ SELECT is_empty(
 SELECT set_has(
     $$ SELECT c::regclass::text FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'quantmesh' $$,
     $$ VALUES ('quantmesh.fence_floor'), ('quantmesh.role_right'), ('quantmesh.force_unlock_log'), ('quantmesh.account'), ('quantmesh.market'), ('quantmesh.instance'),
-              ('quantmesh.orders'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
-              ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action') $$,
+              ('quantmesh.orders'), ('quantmesh.live_order'), ('quantmesh.exchange_order'), ('quantmesh.order_event'), ('quantmesh.fill'), ('quantmesh."position"'),
+              ('quantmesh.balance_baseline'), ('quantmesh.discrepancy'), ('quantmesh.operator_action'),
+              ('quantmesh.other_commission'), ('quantmesh.instance_market'), ('quantmesh.fixed_assignment'), ('quantmesh.assignment'), ('quantmesh.task'), ('quantmesh.snapshot'), ('quantmesh.reconcile_run') $$,
     'tables with user data are dumped');
 SELECT is_empty(
     $$ SELECT oid::regclass FROM member_relation WHERE relkind = 'r'
@@ -195,12 +213,12 @@ SELECT is_empty(
 SELECT is_empty(
     $$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN member_relation AS c ON c.oid = a.attrelid JOIN pg_collation AS o ON o.oid = a.attcollation
        WHERE c.relkind = 'r' AND a.attnum > 0 AND o.collname <> 'C'
-         AND a.attname NOT IN ('reason', 'state_reason', 'resolution', 'error_code', 'error_message', 'owner') $$,
+         AND a.attname NOT IN ('reason', 'state_reason', 'resolution', 'error_code', 'error_message', 'owner', 'message') $$,
     'keys, names and words compare bytewise');
 SELECT is_empty(
     $$ SELECT i.indexrelid::regclass FROM pg_index AS i JOIN member_relation AS c ON c.oid = i.indrelid
        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-       WHERE a.attname <> 'account' AND c.relname <> 'instance' $$,
+       WHERE a.attname <> 'account' AND c.relname NOT IN ('instance', 'instance_market') $$,
     'every key and index begins with the account, but for instances');
 SELECT is_empty(
     $$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN member_relation AS c ON c.oid = a.attrelid
@@ -214,7 +232,7 @@ CREATE FUNCTION pg_temp.columns_of(relation regclass) RETURNS text LANGUAGE sql 
 $$;
 SELECT has_view('quantmesh'::name, v::name, format('view %s is there', v))
     FROM unnest(ARRAY['locks', 'lock_waits', 'lock_metrics', 'lock_conflicts', 'lock_engine', 'order_transitions', 'open_orders', 'order_history', 'positions',
-                      'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials']) AS v;
+                      'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks']) AS v;
 SELECT is_empty(
     $$ SELECT c.oid::regclass FROM member_relation AS c
        WHERE c.relkind = 'v' AND pg_get_viewdef(c.oid) ~ 'account_is_visible' <> coalesce('security_barrier=true' = ANY (c.reloptions), false) $$,
@@ -292,9 +310,35 @@ SELECT is(pg_temp.columns_of('quantmesh.market'),
     'account text, symbol text, base_asset text, quote_asset text, tick_size numeric, step_size numeric, min_quantity numeric, max_quantity numeric, '
     'min_notional numeric, level_width numeric, slot_by text, mode text, max_open_orders integer, max_position numeric, max_notional numeric, '
     'max_order_rate integer, trading_state text, state_reason text, state_set_by name, state_set_at timestamp with time zone, trusted_tag text, '
-    'created_at timestamp with time zone', 'columns of market');
+    'created_at timestamp with time zone, policy text, reconcile_every interval, grace interval, blind_after interval', 'columns of market');
 SELECT is(pg_temp.columns_of('quantmesh.instance'),
-    'instance text, epoch bigint, registered_at timestamp with time zone', 'columns of instance');
+    'instance text, epoch bigint, registered_at timestamp with time zone, state text, life text, lease_fence bigint, ttl interval, standby boolean, '
+    'weight integer, registered_by name, detail jsonb, ended_at timestamp with time zone', 'columns of instance');
+SELECT is(pg_temp.columns_of('quantmesh.instance_market'), 'instance text, account text, symbol text', 'columns of instance_market');
+SELECT is(pg_temp.columns_of('quantmesh.fixed_assignment'),
+    'account text, symbol text, instance text, reason text, set_by name, set_at timestamp with time zone', 'columns of fixed_assignment');
+SELECT is(pg_temp.columns_of('quantmesh.assignment'),
+    'account text, symbol text, assignment_id bigint, instance text, epoch bigint, reason text, since timestamp with time zone, ended_at timestamp with time '
+    'zone, end_reason text', 'columns of assignment');
+SELECT is(pg_temp.columns_of('quantmesh.task'),
+    'account text, task_id bigint, kind text, symbol text, subject text, order_id bigint, client_order_id text, exchange_order_id text, addressee text, '
+    'state text, instance text, epoch bigint, attempts integer, created_at timestamp with time zone, taken_at timestamp with time zone, owned_until '
+    'timestamp with time zone, finished_at timestamp with time zone, not_before timestamp with time zone, watermark pg_snapshot, tag text, detail jsonb, '
+    'message text', 'columns of task');
+SELECT is(pg_temp.columns_of('quantmesh.task_item'),
+    'account text, task_id bigint, kind text, symbol text, order_id bigint, client_order_id text, exchange_order_id text, owned_until timestamp with time '
+    'zone, detail jsonb', 'columns of task_item');
+SELECT is(pg_temp.columns_of('quantmesh.instances'),
+    'instance text, state text, epoch bigint, standby boolean, weight integer, markets bigint, registered_for text[], ttl interval, lease_left interval, '
+    'last_heartbeat timestamp with time zone, registered_at timestamp with time zone, registered_by name, ended_at timestamp with time zone, detail jsonb',
+    'columns of instances');
+SELECT is(pg_temp.columns_of('quantmesh.assignments'),
+    'account text, symbol text, mode text, instance text, epoch bigint, reason text, since timestamp with time zone, ended_at timestamp with time zone, '
+    'end_reason text, current boolean, assignment_id bigint', 'columns of assignments');
+SELECT is(pg_temp.columns_of('quantmesh.tasks'),
+    'account text, task_id bigint, kind text, symbol text, state text, order_id bigint, client_order_id text, exchange_order_id text, addressee text, '
+    'instance text, attempts integer, created_at timestamp with time zone, not_before timestamp with time zone, taken_at timestamp with time zone, '
+    'owned_until timestamp with time zone, finished_at timestamp with time zone, detail jsonb, message text', 'columns of tasks');
 SELECT is(pg_temp.columns_of('quantmesh.orders'),
     'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, post_only boolean, '
     'reduce_only boolean, slot text, strategy text, instance text, epoch bigint, owner text, request_id text, origin text, replaces bigint, client_order_id '
@@ -303,6 +347,8 @@ SELECT is(pg_temp.columns_of('quantmesh.orders'),
     'timestamp with time zone, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
     'text', 'columns of orders');
+SELECT is(pg_temp.columns_of('quantmesh.live_order'),
+    'account text, order_id bigint, symbol text, side text, price numeric, slot text', 'columns of live_order');
 SELECT is(pg_temp.columns_of('quantmesh.exchange_order'),
     'account text, symbol text, exchange_order_id text, order_id bigint, attempt integer', 'columns of exchange_order');
 SELECT is(pg_temp.columns_of('quantmesh.order_event'),
@@ -314,7 +360,7 @@ SELECT is(pg_temp.columns_of('quantmesh.fill'),
     'numeric, cost_after numeric, profit_after numeric', 'columns of fill');
 SELECT is(pg_temp.columns_of('quantmesh.position'),
     'account text, symbol text, strategy text, quantity numeric, cost numeric, realized_profit numeric, last_executed_at timestamp with time zone, '
-    'last_trade_id text, last_kind text, updated_at timestamp with time zone', 'columns of position');
+    'last_trade_id text, last_side text, last_kind text, updated_at timestamp with time zone', 'columns of position');
 SELECT is(pg_temp.columns_of('quantmesh.balance_baseline'),
     'account text, asset text, amount numeric, reason text, set_by name, set_at timestamp with time zone', 'columns of balance_baseline');
 SELECT is(pg_temp.columns_of('quantmesh.discrepancy'),

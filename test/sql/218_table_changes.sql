@@ -8,7 +8,7 @@
 \setenv PGDATABASE :DBNAME
 \setenv CHILD 'psql -XAtq'
 
-SELECT plan(21);
+SELECT plan(27);
 
 SELECT quantmesh.set_market('tab', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(price numeric, request text) RETURNS text LANGUAGE sql AS $$
@@ -42,13 +42,13 @@ SELECT is(pg_temp.orders(200), 1::bigint, 'by one order');
 
 -- More indexes than there is room for.
 DO $$ BEGIN
-    FOR i IN 1..13 LOOP
+    FOR i IN 1..15 LOOP
         EXECUTE format('CREATE INDEX orders_more_%s ON quantmesh.orders (account)', i);
     END LOOP;
 END $$;
 SELECT throws_ok($$ SELECT pg_temp.place(100, 'r100') $$, '54000', NULL, 'a table with too many indexes is refused');
 SELECT throws_ok($$ SELECT pg_temp.place(100, 'r100') $$, '54000', NULL, 'and refused again');
-DROP INDEX quantmesh.orders_more_13;
+DROP INDEX quantmesh.orders_more_15;
 SELECT is(pg_temp.place(100, 'r100'), 'placed', 'with one less it is not');
 SELECT is(pg_temp.place(100, 'r100'), 'placed replayed', 'the request is found');
 SELECT is(pg_temp.place(100, 'other'), 'duplicate SLOT_TAKEN', 'the slot is taken');
@@ -72,6 +72,20 @@ DROP TRIGGER before ON quantmesh.orders;
 CREATE TRIGGER after AFTER INSERT ON quantmesh.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
 SELECT throws_ok($$ SELECT pg_temp.place(500, 'r500') $$, '55000', NULL, 'and one after it');
 DROP TRIGGER after ON quantmesh.orders;
+CREATE TRIGGER after AFTER INSERT ON quantmesh.live_order FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
+SELECT throws_ok($$ SELECT pg_temp.place(500, 'r500') $$, '55000', NULL, 'and one on the table of live orders');
+DROP TRIGGER after ON quantmesh.live_order;
 SELECT is(pg_temp.place(500, 'r500'), 'placed', 'without them orders are placed');
+
+-- The same for the table of live orders: columns behind ours, and indexes that come and go.
+ALTER TABLE quantmesh.live_order ADD COLUMN note text DEFAULT 'new';
+CREATE INDEX live_order_more ON quantmesh.live_order (order_id);
+SELECT is(pg_temp.place(600, 'r600'), 'placed', 'an order is placed');
+SELECT is((SELECT count(*) || max(note) FROM quantmesh.live_order WHERE price = 600), NULL, 'what placing does not know is empty');
+SELECT is(pg_temp.place(600, 'other'), 'duplicate SLOT_TAKEN', 'its slot is taken');
+DROP INDEX quantmesh.live_order_more;
+ALTER TABLE quantmesh.live_order DROP COLUMN note;
+SELECT is(pg_temp.place(601, 'r601'), 'placed', 'without them too');
+SELECT is(pg_temp.place(601, 'other'), 'duplicate SLOT_TAKEN', 'its slot is taken');
 
 SELECT * FROM finish();

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(66);
+SELECT plan(67);
 
 -- Each example has a market of its own, with one large buy and one large sell order for each of two strategies.
 CREATE FUNCTION pg_temp.market(symbol text) RETURNS void LANGUAGE plpgsql AS $$
@@ -205,5 +205,10 @@ SELECT pg_temp.rows_eq(
     'every order has what its fills say');
 SELECT pg_temp.rows_eq($$ SELECT commission_asset::text, sum(commission) FROM quantmesh.commissions WHERE account = 'led' AND symbol = 'D' GROUP BY 1 ORDER BY 1 $$, $$ VALUES ('BNB', 0.03), ('btc', 0.5) $$,
                   'the view commissions sums what was paid');
+
+SELECT set_eq($$ SELECT account, symbol, strategy, asset, amount FROM quantmesh.other_commission WHERE amount <> 0 $$,
+              $$ SELECT f.account, f.symbol, f.strategy, f.commission_asset, sum(f.commission) FROM quantmesh.fill AS f JOIN quantmesh.market AS m USING (account, symbol)
+                 WHERE f.commission_asset NOT IN (m.base_asset, m.quote_asset) GROUP BY 1, 2, 3, 4 HAVING sum(f.commission) <> 0 $$,
+              'commissions in other assets come to what the fills say');
 
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Shows that operators can make markets known and change them, set states, halt and resume, trust and set baselines; that
 -- bad arguments are refused by name and change nothing; and that every deed is in operator_action.
 
-SELECT plan(146);
+SELECT plan(147);
 
 -- What a query returns, one row a line. (results_eq cannot compare columns of collation "C" with literals.)
 CREATE FUNCTION pg_temp.rows(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -30,6 +30,7 @@ SELECT is(pg_temp.outcome('binance', 'BTCUSDT', 'buy', 65000, 0.01), 'placed', '
 SELECT lives_ok($$ SELECT quantmesh.set_market('binance', 'BTCUSDT', min_quantity => 0.0001, max_quantity => 9, mode => 'Exclusive', level_width => 50) $$, 'a change');
 SELECT is(pg_temp.rows($$ SELECT base_asset, tick_size, step_size, min_quantity, max_quantity, min_notional, level_width, slot_by, mode FROM pg_temp.m('binance', 'BTCUSDT') $$),
           '(BTC,0.01,0.00001,0.0001,9,5,50,price,exclusive)', 'keeps what it does not name');
+SELECT lives_ok($$ SELECT quantmesh.set_market('binance', 'BTCUSDT', mode => 'shared') $$, 'another change');
 SELECT is(pg_temp.outcome('binance', 'BTCUSDT', 'buy', 64000, 0.00009), 'denied QUANTITY_BELOW_MINIMUM', 'this session knows the new filter at once');
 SELECT lives_ok($$ SELECT quantmesh.set_market('binance', 'BTCUSDT') $$, 'a call that changes nothing is allowed');
 SELECT lives_ok($$ SELECT quantmesh.set_market('binance', 'BTCUSDT', tick_size => 0.1, step_size => 0.001) $$, 'tick and step can change');
@@ -156,7 +157,7 @@ FROM (VALUES ('''binance'', NULL, 1, ''x''', '22004'), ('''binance'', ''BTC'', N
 
 -- What was done is recorded; what failed is not.
 SELECT is(pg_temp.rows($$ SELECT action, count(*) FROM quantmesh.operator_action GROUP BY action ORDER BY action $$),
-          E'(halt,4)\n(resume,3)\n(set_baseline,2)\n(set_market,12)\n(set_trading_state,5)\n(trust_market,3)', 'every deed has a row, and no failure has');
+          E'(halt,4)\n(resume,3)\n(set_baseline,2)\n(set_market,13)\n(set_trading_state,5)\n(trust_market,3)', 'every deed has a row, and no failure has');
 SELECT is(pg_temp.rows($$ SELECT account, operator, action, symbol, reason, detail->>'step_size' FROM quantmesh.operator_action ORDER BY action_id LIMIT 1 $$),
           format('(binance,%s,set_market,BTCUSDT,,0.00001)', session_user), 'with what was set');
 SELECT is(pg_temp.rows($$ SELECT account, symbol, reason, detail->>'state' FROM quantmesh.operator_action WHERE action = 'halt' ORDER BY action_id LIMIT 1 $$),

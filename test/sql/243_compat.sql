@@ -1,7 +1,7 @@
 -- Shows that quantmesh_compat has the earlier system's orders, trades and reconciliation_history: columns, words, and
 -- round trips that pair sells with buys first in, first out.
 
-SELECT plan(37);
+SELECT plan(38);
 
 -- What a query returns, one row a line.
 CREATE FUNCTION pg_temp.rows(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -35,9 +35,15 @@ SELECT is(pg_temp.rows($$ SELECT id = (SELECT order_id FROM quantmesh.open_order
 SELECT is((SELECT (quantmesh.apply_report('c', 'BTCUSDT', client_order_id => client_order_id, exchange_order_id => '4711', state => 'new', trade_id => 'p', last_quantity => 0.5, last_price => 500)).state
            FROM quantmesh.open_orders), 'partially_filled', 'the exchange has it');
 SELECT is(pg_temp.rows('SELECT order_id, status FROM quantmesh_compat.orders'), '(4711,PARTIALLY_FILLED)', 'under its id');
+CREATE FUNCTION pg_temp.reconcile(symbol text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM quantmesh.submit_snapshot('c', symbol, quantmesh.request_snapshot('c', symbol), now(), now(), '[]', '[]', '[{"asset": "USDT", "free": 1}]');
+    RETURN (SELECT count(*) FROM quantmesh.reconcile('c', symbol));
+END $$;
+SELECT is(pg_temp.reconcile('BTCUSDT'), 0::bigint, 'a comparison with the exchange');
 SELECT is(pg_temp.rows('SELECT symbol, local_position, exchange_position, position_diff, active_buy_orders, active_sell_orders, pending_sell_qty, total_buy_qty, total_sell_qty, estimated_profit, actual_profit,
                                reconcile_time = created_at FROM quantmesh_compat.reconciliation_history'),
-          '(BTCUSDT,-0.5,,,0,1,1.5,0,0.5,,0,t)', 'what we know of the market');
+          '(BTCUSDT,-0.5,,,0,1,1.5,,,,0,t)', 'what we know of the market');
 BEGIN;
 DO $$
 DECLARE s record;
@@ -109,7 +115,10 @@ SELECT is(sum(quantity), (SELECT least(sum(quantity) FILTER (WHERE side = 'buy')
           'everything that can be paired is') FROM quantmesh_compat.trades WHERE symbol = 'R-USD';
 SELECT is_empty($$ SELECT id FROM quantmesh_compat.trades WHERE quantity <= 0 OR buy_order_id IS NULL OR sell_order_id IS NULL $$, 'no piece is empty');
 SELECT is((SELECT count(DISTINCT id) FROM quantmesh_compat.trades), (SELECT count(*) FROM quantmesh_compat.trades), 'ids are unique');
-SELECT is(pg_temp.rows($$ SELECT symbol, local_position = (SELECT sum(quantity) FROM quantmesh.positions AS p WHERE p.symbol = r.symbol), total_buy_qty - total_sell_qty = local_position
-                          FROM quantmesh_compat.reconciliation_history AS r ORDER BY symbol $$), E'(A-USD,t,t)\n(B-USD,t,t)\n(BTCUSDT,t,t)\n(R-USD,t,t)', 'positions are what was bought and not sold');
+SELECT count(pg_temp.reconcile(symbol)) FROM quantmesh.market \gset
+SELECT is(pg_temp.rows($$ SELECT symbol, local_position = (SELECT sum(quantity) FROM quantmesh.positions AS p WHERE p.symbol = r.symbol),
+                                 actual_profit = (SELECT sum(realized_profit) FROM quantmesh.positions AS p WHERE p.symbol = r.symbol)
+                          FROM quantmesh_compat.reconciliation_history AS r WHERE id IN (SELECT max(id) FROM quantmesh_compat.reconciliation_history GROUP BY symbol) ORDER BY symbol $$),
+          E'(A-USD,t,t)\n(B-USD,t,t)\n(BTCUSDT,t,t)\n(R-USD,t,t)', 'every comparison is a row, with position and profit then');
 
 SELECT * FROM finish();

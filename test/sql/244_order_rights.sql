@@ -11,7 +11,7 @@ CREATE ROLE qm_rights_member IN ROLE qm_rights_trader;
 CREATE ROLE qm_rights_reader;
 CREATE ROLE qm_rights_operator;
 
-SELECT plan(994);
+SELECT plan(1301);
 
 -- Runs one statement as a role and undoes it. Returns ok or the SQLSTATE.
 CREATE FUNCTION pg_temp.run_as(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -53,6 +53,12 @@ SELECT order_id AS other_id FROM quantmesh.open_orders WHERE account = 'other' \
 SELECT fence AS mine_fence FROM quantmesh.open_orders WHERE account = 'mine' \gset
 SELECT fence AS other_fence FROM quantmesh.open_orders WHERE account = 'other' \gset
 
+-- An instance of each account, registered by this session, which has each account's market; so both have tasks.
+SELECT epoch AS bot_epoch FROM quantmesh.register_instance('bot', '{mine:*}') \gset
+SELECT epoch AS other_bot_epoch FROM quantmesh.register_instance('other bot', '{other:*}') \gset
+SELECT quantmesh.assign_markets() \gset
+SELECT task_id AS bot_task FROM quantmesh.tasks WHERE account = 'mine' \gset
+
 -- Functions that act on an account: n nobody, t trader of mine, m member of its group, r reader, o operator.
 CREATE TEMP TABLE role_letter (role text, letter text);
 INSERT INTO role_letter VALUES ('qm_rights_nobody', 'n'), ('qm_rights_trader', 't'), ('qm_rights_member', 'm'), ('qm_rights_reader', 'r'), ('qm_rights_operator', 'o');
@@ -76,18 +82,23 @@ INSERT INTO deed VALUES
     ('SELECT * FROM quantmesh.halt(''mine'')', 'o'), ('SELECT * FROM quantmesh.resume(''mine'')', 'o'), ('SELECT quantmesh.trust_market(reason => ''test'')', 'o'),
     ('SELECT quantmesh.set_baseline(''mine'', ''USD'', 1, ''test'')', 'o'),
     ('SELECT quantmesh.prometheus()', 'ro'),
+    ('SELECT quantmesh.register_instance(''deed'', ''{mine:*}'')', 'tmo'), ('SELECT quantmesh.register_instance(''deed'', ''{mine:*,other:*}'')', 'o'),
+    (format('SELECT quantmesh.heartbeat(''bot'', %s)', :bot_epoch), 'tmo'), (format('SELECT quantmesh.leave_instance(''bot'', %s)', :bot_epoch), 'tmo'),
+    (format('SELECT quantmesh.finish_task(''mine'', %s, ''bot'', %s, ''done'')', :bot_task, :bot_epoch), 'tmo'),
+    ('SELECT quantmesh.assign_market(''mine'', ''A-USD'', ''bot'', ''test'')', 'o'),
+    ('SELECT quantmesh.watch_instances()', ''), ('SELECT quantmesh.assign_markets()', ''), ('SELECT quantmesh.tell_state(''mine'', NULL, ''halted'', ''x'')', ''),
     ('SELECT * FROM quantmesh.order_transitions', 'tmro'),
     ('SELECT quantmesh.next_id()', ''), ('SELECT quantmesh.current_tag()', ''), ('SELECT quantmesh.lock_market(''mine'', ''A-USD'')', ''),
     ('SELECT quantmesh.markets_changed()', ''), ('SELECT quantmesh.trading_rows(''*'', NULL, true)', ''), ('SELECT quantmesh.record_action(''mine'', ''halt'', NULL, NULL, NULL)', ''),
     ('SELECT quantmesh.change_state(''mine'', NULL, ''active'', ''x'', false, ''x'')', ''), ('SELECT quantmesh.add_market(NULL)', ''), ('SELECT quantmesh.change_market(NULL, NULL)', ''),
     ('SELECT quantmesh.check_name(''x'', ''x'')', ''), ('SELECT quantmesh.derive_assets(''x'')', '');
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh.%I', v), 'tmro'
-    FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials']) AS v;
+    FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks']) AS v;
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh_compat.%I', v), 'ro' FROM unnest(ARRAY['orders', 'trades', 'reconciliation_history']) AS v;
 CREATE TEMP TABLE data_table AS SELECT c.relname AS name FROM pg_class AS c JOIN pg_extension AS e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'quantmesh';
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh.%I', name), 'o' FROM data_table;
 INSERT INTO deed SELECT format('%s quantmesh.%I', verb, name), '' FROM data_table, unnest(ARRAY['DELETE FROM', 'TRUNCATE', 'INSERT INTO quantmesh.account SELECT * FROM quantmesh.account; DELETE FROM']) AS verb;
-INSERT INTO deed VALUES ('UPDATE quantmesh.orders SET state = state', ''), ('UPDATE quantmesh.open_orders SET account = account', ''), ('LOCK quantmesh.market', ''),
+INSERT INTO deed VALUES ('UPDATE quantmesh.orders SET state = state', ''), ('UPDATE quantmesh.order_history SET account = account', ''), ('LOCK quantmesh.market', ''),
     ('CREATE TABLE quantmesh_compat.mine ()', ''), ('SET quantmesh.allow_drop = on', ''), ('SET quantmesh.allow_async_commit = on', '');
 SELECT is(pg_temp.run_as(r.role, d.statement) = '42501', position(r.letter IN d.who) = 0,
           format('%s %s %s', r.role, CASE WHEN position(r.letter IN d.who) = 0 THEN 'may not' ELSE 'may' END, left(d.statement, 100)))
@@ -97,8 +108,10 @@ FROM role_letter AS r, deed AS d WHERE position(r.letter IN d.who) > 0;
 
 -- What each sees: the same views, with the rows of its accounts.
 SELECT is(pg_temp.seen_by(role, format('SELECT DISTINCT account FROM quantmesh.%I WHERE account <> ''new''', v)), want, format('%s sees %s of %s', role, replace(want, E'\n', ' '), v))
-FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials']) AS v,
+FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'assignments', 'tasks']) AS v,
      (VALUES ('qm_rights_trader', '(mine)'), ('qm_rights_member', '(mine)'), ('qm_rights_reader', E'(mine)\n(other)'), ('qm_rights_operator', E'(mine)\n(other)')) AS r (role, want);
+SELECT is(pg_temp.seen_by(role, 'SELECT instance, registered_for FROM quantmesh.instances'), want, format('%s sees instances of its accounts', role))
+FROM (VALUES ('qm_rights_trader', '(bot,{mine:*})'), ('qm_rights_reader', E'("other bot",{other:*})\n(bot,{mine:*})')) AS r (role, want);
 SELECT is(pg_temp.seen_by('qm_rights_trader', 'SELECT account FROM quantmesh.open_orders WHERE account = ''other'''), '', 'asking for another account finds nothing');
 SELECT is(pg_temp.seen_by('qm_rights_reader', 'SELECT exchange, count(*) FROM quantmesh_compat.trades GROUP BY exchange'), '', 'a reader reads quantmesh_compat');
 SELECT is(pg_temp.seen_by('qm_rights_trader', 'SELECT a, quantmesh.account_is_visible(a) FROM unnest(ARRAY[''mine'', ''other'', ''*'', ''min'', ''mine2'', '''', NULL]) AS a'),

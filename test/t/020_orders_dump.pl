@@ -90,7 +90,7 @@ is( $original->query(q{SELECT string_agg(DISTINCT state, ' ' ORDER BY state) FRO
 cmp_ok($original->query('SELECT count(*) FROM quantmesh.discrepancy'), '>', 2, 'there are discrepancies');
 my $before = qm_contents($original);
 like($before->{$_}, qr/^[1-9]/, "there are rows in $_")
-  for qw(account market orders order_event exchange_order fill position balance_baseline discrepancy operator_action fence_floor);
+  for qw(account market orders live_order order_event exchange_order fill position balance_baseline discrepancy operator_action fence_floor);
 my %views = map { $_ => $original->query("SELECT count(*) || coalesce(md5(string_agg(v::text, ' ' ORDER BY v::text)), '') FROM quantmesh.$_ AS v") }
   qw(open_orders order_history positions commissions discrepancies);
 my $last_order = $original->query('SELECT max(order_id) FROM quantmesh.orders');
@@ -108,6 +108,7 @@ my $restored = qm_session($new, 'restored');
 my $after = qm_contents($restored);
 is_deeply([ sort keys %$after ], [ sort keys %$before ], 'the same tables');
 is($after->{$_}, $before->{$_}, "rows of $_ are kept") for grep { $_ ne 'fence_floor' } sort keys %$before;
+qm_agree_ok($restored, 'restored');
 like($restored->query('SELECT generation, tag FROM quantmesh.fence_floor ORDER BY generation'), qr/^\Q$floors\E/, 'fence generations are kept');
 is($restored->query("SELECT count(*) || coalesce(md5(string_agg(v::text, ' ' ORDER BY v::text)), '') FROM quantmesh.$_ AS v"), $views{$_}, "view $_ is the same")
   for sort keys %views;

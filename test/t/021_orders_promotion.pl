@@ -173,6 +173,7 @@ $again = qm_place($session, price => 60000, request_id => 'before the backup');
 is("$again->{outcome} $again->{replayed} $again->{client_order_id}", "placed t $first->{client_order_id}", 'a repeated request has its placement');
 $session->query(q{SELECT quantmesh.trust_market(reason => 'compared')});
 new_ids_ok(qm_place($session, price => 61000, request_id => 'kept'), 'a request that the backup missed');
+qm_agree_ok($session, 'from a base backup');
 $session->quit;
 $restored->stop;
 done_testing();

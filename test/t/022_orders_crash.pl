@@ -284,6 +284,7 @@ cmp_ok(
 		FROM quantmesh.orders WHERE symbol = 'RATEUSDT') AS w}),
 	'<=', 2, 'the order rate holds across a crash');
 
+qm_agree_ok($witness, 'after all crashes');
 $witness->quit;
 $node->stop;
 done_testing();

@@ -12,11 +12,14 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use FindBin;
 use JSON::PP ();
+use PostgreSQL::Test::Utils ();
 use QuantMeshTest;
 use Test::More;
 
-our @EXPORT = qw(qm_market qm_limits qm_call qm_place qm_place_sql qm_row qm_rows qm_room qm_report qm_end qm_contents);
+our @EXPORT = qw(qm_market qm_limits qm_call qm_place qm_place_sql qm_row qm_rows qm_room qm_report qm_end qm_contents
+  qm_agree_ok);
 
 # literal quotes a value for SQL; a reference to a string is SQL as it is, undef is NULL.
 sub literal
@@ -148,6 +151,16 @@ sub qm_contents
 			qq{SELECT count(*) || ' rows ' || coalesce(md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE "C")), '') FROM quantmesh.$table AS t});
 	}
 	return \%contents;
+}
+
+# qm_agree_ok tests that orders and live_order agree.
+sub qm_agree_ok
+{
+	my ($session, $what) = @_;
+	my $disagreement = PostgreSQL::Test::Utils::slurp_file("$FindBin::RealBin/../disagreement.sql");
+
+	is($session->query($disagreement =~ s/;\s*$//r), '', "$what: orders and live_order agree");
+	return;
 }
 
 1;

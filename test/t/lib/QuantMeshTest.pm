@@ -49,7 +49,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   qm_node qm_session qm_wait qm_wait_up qm_wait_gone qm_sql_errors_ok
-  qm_fence qm_fences_grow qm_log_count qm_restart_killed qm_pgbench qm_find
+  qm_fence qm_fences_grow qm_log_count qm_wait_log qm_restart_killed qm_pgbench qm_find
 );
 
 # qm_node returns a started cluster with the library preloaded and the extension in database postgres. Options: conf
@@ -192,6 +192,21 @@ sub qm_log_count
 	my ($node, $pattern, $offset) = @_;
 	my @lines = split /\n/, slurp_file($node->logfile, $offset // 0);
 	return scalar grep { /$pattern/ } @lines;
+}
+
+# qm_wait_log returns true once so many lines of the server's log, at least one, from the offset on, match.
+sub qm_wait_log
+{
+	my ($node, $pattern, $count, $offset) = @_;
+	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
+
+	while (time < $until)
+	{
+		return 1 if qm_log_count($node, $pattern, $offset) >= ($count // 1);
+		sleep 0.02;
+	}
+	diag "waited in vain for a line of the log: $pattern";
+	return 0;
 }
 
 # qm_pgbench runs pgbench with the script and checks that no client met an error.

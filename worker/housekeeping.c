@@ -1,0 +1,5 @@
+#include "worker.h"
+void
+qm_housekeeping_pass(void)
+{
+}

@@ -1,0 +1,323 @@
+/*
+ * Reconciliation, repairing: one finding at a time, in the transaction that is
+ * under way. What was judged is looked at again under the order's row lock; an
+ * order that has changed since is left for the next pass. Reports and trades need
+ * no such look: applying them is idempotent and follows ranks.
+ */
+#include "reconcile_pass.h"
+
+#include "adopt.h"
+#include "cancel.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "fence.h"
+#include "query_row.h"
+#include "report.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+static QmFate repair(const QmPass *pass, const QmFinding *finding);
+static QmFate apply_remote(const QmPass *pass, const QmFinding *finding);
+static QmFate book_trade(const QmPass *pass, const QmFinding *finding);
+static QmFate adopt(const QmPass *pass, const QmFinding *finding);
+static QmFate amend(const QmPass *pass, const QmFinding *finding);
+static QmFate move(const QmPass *pass, const QmFinding *finding, QmOrderEvent event);
+static QmFate hand_over(const QmPass *pass, const QmFinding *finding);
+static QmFate cancel(const QmPass *pass, const QmFinding *finding);
+static QmFate cancel_locked(const QmPass *pass, const QmFinding *finding, QmOrder *before);
+static void cancel_too(const QmPass *pass, const QmFinding *finding);
+static QmFate ask(const QmPass *pass, const QmFinding *finding, const char *kind, int64 order_id);
+static QmOrder *lock_as_judged(const QmPass *pass, const QmFinding *finding);
+static Jsonb *reason_of(const QmPass *pass, const QmFinding *finding);
+
+/* qm_pass_repair does what the finding asks for, and says what became of it. The policy allows it. */
+QmFate
+qm_pass_repair(const QmPass *pass, const QmFinding *finding)
+{
+    QmFate fate = repair(pass, finding);
+
+    if (fate == QM_FATE_REPAIRED && finding->also == QM_REPAIR_CANCEL && pass->policy >= QM_POLICY_ENFORCE)
+        cancel_too(pass, finding);
+    return fate;
+}
+
+/* repair does the first part of it. */
+static QmFate
+repair(const QmPass *pass, const QmFinding *finding)
+{
+    switch (finding->repair)
+    {
+        case QM_REPAIR_NONE:
+            return QM_FATE_RECORDED;
+        case QM_REPAIR_APPLY:
+            return apply_remote(pass, finding);
+        case QM_REPAIR_BOOK:
+            return book_trade(pass, finding);
+        case QM_REPAIR_ADOPT:
+            return adopt(pass, finding);
+        case QM_REPAIR_AMEND:
+            return amend(pass, finding);
+        case QM_REPAIR_QUERY:
+            return ask(pass, finding, "query_order", qm_finding_order(pass, finding));
+        case QM_REPAIR_PROVE_ABSENT:
+            return move(pass, finding, QM_EVENT_PROVED_ABSENT);
+        case QM_REPAIR_GIVE_UP:
+            return move(pass, finding, QM_EVENT_GIVEN_UP);
+        case QM_REPAIR_FORGET_REPLY:
+            return move(pass, finding, QM_EVENT_REPLY_LOST);
+        case QM_REPAIR_HAND_OVER:
+            return hand_over(pass, finding);
+        case QM_REPAIR_CANCEL:
+            return cancel(pass, finding);
+        case QM_REPAIRS:
+            break;
+    }
+    elog(ERROR, "unknown repair %d", (int) finding->repair);
+    return QM_FATE_RECORDED;
+}
+
+/* apply_remote applies an open order of the exchange to ours, as a report. */
+static QmFate
+apply_remote(const QmPass *pass, const QmFinding *finding)
+{
+    const QmSnapshotOrder *remote = &pass->snapshot.orders[finding->remote];
+    bool filled = remote->filled_quantity != NULL && qm_units(remote->filled_quantity) > 0;
+    QmReportResult result = {0};
+    QmReport report = {.account = pass->account,
+                       .symbol = pass->symbol,
+                       .client_order_id = unconstify(char *, pass->comparison.remotes[finding->remote].client_order_id),
+                       .exchange_order_id = remote->exchange_order_id,
+                       .state = filled ? "partially_filled" : "open",
+                       .said = QM_SAID_EVENT,
+                       .event = filled ? QM_EVENT_PART_FILLED : QM_EVENT_OPENED,
+                       .cumulative_quantity = remote->filled_quantity,
+                       .source = "reconcile",
+                       .detail = reason_of(pass, finding)};
+
+    qm_report_apply(&report, &result);
+    return result.applied ? QM_FATE_REPAIRED : QM_FATE_OVERTAKEN;
+}
+
+/* book_trade books a trade that the ledger does not have. */
+static QmFate
+book_trade(const QmPass *pass, const QmFinding *finding)
+{
+    const QmSnapshotTrade *trade = &pass->snapshot.trades[finding->trade];
+    QmReportResult result = {0};
+    QmReport report = {.account = pass->account,
+                       .symbol = pass->symbol,
+                       .client_order_id = unconstify(char *, pass->comparison.trades[finding->trade].client_order_id),
+                       .exchange_order_id = trade->exchange_order_id,
+                       .said = QM_SAID_NOTHING,
+                       .has_trade = true,
+                       .trade = {.trade_id = trade->trade_id,
+                                 .quantity = trade->quantity,
+                                 .price = trade->price,
+                                 .commission = trade->commission,
+                                 .commission_asset = trade->commission_asset,
+                                 .is_maker = trade->is_maker,
+                                 .executed_at = trade->executed_at,
+                                 .source = "reconcile"},
+                       .event_time = trade->executed_at,
+                       .source = "reconcile",
+                       .detail = reason_of(pass, finding)};
+
+    qm_report_apply(&report, &result);
+    return result.order_id != 0 ? QM_FATE_REPAIRED : QM_FATE_OVERTAKEN;
+}
+
+/* adopt makes a row of an open order, unless one has come up meanwhile. */
+static QmFate
+adopt(const QmPass *pass, const QmFinding *finding)
+{
+    const QmSnapshotOrder *remote = &pass->snapshot.orders[finding->remote];
+    QmAdoption adoption = {.account = pass->account,
+                           .symbol = pass->symbol,
+                           .client_order_id = remote->client_order_id,
+                           .exchange_order_id = remote->exchange_order_id,
+                           .ours = pass->comparison.remotes[finding->remote].ours,
+                           .buy = remote->buy,
+                           .order_type = remote->order_type,
+                           .time_in_force = remote->time_in_force,
+                           .price = remote->price,
+                           .quantity = remote->quantity,
+                           .filled_quantity = remote->filled_quantity};
+    int attempt;
+
+    if (qm_order_find_exchange(pass->account, pass->symbol, remote->exchange_order_id, &attempt) != 0)
+        return QM_FATE_OVERTAKEN;
+    (void) qm_order_adopt(&adoption);
+    return QM_FATE_REPAIRED;
+}
+
+/* amend takes over the price and quantity that somebody has changed at the exchange. */
+static QmFate
+amend(const QmPass *pass, const QmFinding *finding)
+{
+    const QmSnapshotOrder *remote = &pass->snapshot.orders[finding->remote];
+    QmOrder *order = lock_as_judged(pass, finding);
+
+    if (order == NULL)
+        return QM_FATE_OVERTAKEN;
+    qm_order_amend(order, remote->price, remote->quantity);
+    return QM_FATE_REPAIRED;
+}
+
+/* move makes an event happen to the order. */
+static QmFate
+move(const QmPass *pass, const QmFinding *finding, QmOrderEvent event)
+{
+    QmOrder *before = lock_as_judged(pass, finding);
+    QmOrderNews news = {.event = qm_order_event_name(event), .source = "reconcile"};
+    QmOrder *order;
+
+    if (before == NULL)
+        return QM_FATE_OVERTAKEN;
+    order = qm_order_copy(before);
+    if (qm_order_happen(order, event) == QM_EFFECT_REFUSED)
+        return QM_FATE_OVERTAKEN;
+    news.discrepancy = qm_finding_name(finding->code);
+    news.detail = reason_of(pass, finding);
+    qm_order_write(before, order, &news);
+    return QM_FATE_REPAIRED;
+}
+
+/* hand_over frees an intent of an instance that is dead, and tells the market's owner of it. */
+static QmFate
+hand_over(const QmPass *pass, const QmFinding *finding)
+{
+    QmOrder *before = lock_as_judged(pass, finding);
+    QmOrderNews news = {.event = "handed_over", .source = "reconcile"};
+    QmOrder *order;
+
+    if (before == NULL)
+        return QM_FATE_OVERTAKEN;
+    order = qm_order_copy(before);
+    order->instance = NULL;
+    order->epoch = 0;
+    news.detail = reason_of(pass, finding);
+    qm_order_write(before, order, &news);
+    (void) ask(pass, finding, "submit_order", 0);
+    return QM_FATE_REPAIRED;
+}
+
+/*
+ * cancel gives the canceling of the finding's order to the market's owner. An
+ * order that has ended here and is open at the exchange is not changed: there is
+ * no state left for it to go to.
+ */
+static QmFate
+cancel(const QmPass *pass, const QmFinding *finding)
+{
+    QmOrder *before;
+
+    if (finding->local < 0 || !qm_order_is_live(pass->comparison.locals[finding->local].state))
+        return ask(pass, finding, "cancel_order", 0);
+    before = lock_as_judged(pass, finding);
+    return before == NULL ? QM_FATE_OVERTAKEN : cancel_locked(pass, finding, before);
+}
+
+/* cancel_locked asks to cancel a live order as cancel_order does; somebody else's cancel that is under way is left alone. */
+static QmFate
+cancel_locked(const QmPass *pass, const QmFinding *finding, QmOrder *before)
+{
+    QmOrderNews news = {.source = "reconcile"};
+    QmOrder *order = qm_order_copy(before);
+
+    if (qm_cancel_ask(order, &news.event) != QM_CANCEL_IS_REQUESTED)
+        return QM_FATE_OVERTAKEN;
+    news.detail = reason_of(pass, finding);
+    qm_order_write(before, order, &news);
+    return ask(pass, finding, "cancel_order", order->order_id);
+}
+
+/* cancel_too cancels the order that the finding's repair has just brought to life, as those want it who enforce. */
+static void
+cancel_too(const QmPass *pass, const QmFinding *finding)
+{
+    int attempt;
+    int64 order_id = qm_order_find_exchange(pass->account,
+                                            pass->symbol,
+                                            pass->comparison.remotes[finding->remote].exchange_order_id,
+                                            &attempt);
+    QmOrder *order = order_id == 0 ? NULL : qm_order_lock(pass->account, order_id);
+
+    if (order != NULL)
+        (void) cancel_locked(pass, finding, order);
+}
+
+/*
+ * ask makes a task of the finding, unless there is one that nobody has answered
+ * yet. order_id: 0 where it is of none of ours. What is to be canceled is named as
+ * the exchange names it, all else as we do.
+ */
+static QmFate
+ask(const QmPass *pass, const QmFinding *finding, const char *kind, int64 order_id)
+{
+    static QmQuery query = {"INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, "
+                            "client_order_id, exchange_order_id, detail) "
+                            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+                            "ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO NOTHING",
+                            9,
+                            {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID}};
+    const QmComparison *comparison = &pass->comparison;
+    bool intents = strcmp(kind, "submit_order") == 0; /* one task for all of a market */
+    const char *client_order_id = NULL;
+    const char *exchange_order_id = NULL;
+    Datum values[9];
+    bool nulls[9] = {0};
+
+    if (finding->remote >= 0)
+    {
+        client_order_id = comparison->remotes[finding->remote].client_order_id;
+        exchange_order_id = comparison->remotes[finding->remote].exchange_order_id;
+    }
+    else if (finding->local >= 0 && !intents)
+    {
+        client_order_id = comparison->locals[finding->local].client_order_id;
+        exchange_order_id = comparison->locals[finding->local].exchange_order_id;
+    }
+    else if (finding->trade >= 0)
+    {
+        client_order_id = comparison->trades[finding->trade].client_order_id;
+        exchange_order_id = comparison->trades[finding->trade].exchange_order_id;
+    }
+    values[0] = CStringGetTextDatum(pass->account);
+    values[1] = Int64GetDatum(qm_fence_draw());
+    values[2] = CStringGetTextDatum(kind);
+    values[3] = CStringGetTextDatum(pass->symbol);
+    values[4] = CStringGetTextDatum(intents         ? ""
+                                    : order_id != 0 ? psprintf(INT64_FORMAT, order_id)
+                                                    : qm_finding_subject(pass, finding));
+    values[5] = Int64GetDatum(order_id);
+    nulls[5] = order_id == 0;
+    values[6] = client_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(client_order_id);
+    nulls[6] = client_order_id == NULL;
+    values[7] = exchange_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(exchange_order_id);
+    nulls[7] = exchange_order_id == NULL;
+    values[8] = PointerGetDatum(reason_of(pass, finding));
+    (void) qm_query_run(&query, values, nulls);
+    return QM_FATE_ASKED;
+}
+
+/* lock_as_judged locks the finding's order and returns it; NULL when it is not any more what was judged. */
+static QmOrder *
+lock_as_judged(const QmPass *pass, const QmFinding *finding)
+{
+    const QmLocalOrder *local = &pass->comparison.locals[finding->local];
+    QmOrder *order = qm_order_lock(pass->account, local->order_id);
+
+    if (order == NULL || order->state != local->state || order->updated_at != pass->updated_at[finding->local])
+        return NULL;
+    return order;
+}
+
+/* reason_of returns what events and tasks say of where they come from. */
+static Jsonb *
+reason_of(const QmPass *pass, const QmFinding *finding)
+{
+    const char *const pairs[][2] = {{"finding", qm_finding_name(finding->code)},
+                                    {"run", psprintf(INT64_FORMAT, pass->run_id)}};
+
+    return qm_jsonb_object(lengthof(pairs), pairs);
+}
