@@ -382,7 +382,7 @@ compare_remotes(const QmMatches *matches, int a, int b)
                ?: ORDER(x->quantity, y->quantity);
 }
 
-/* compare_trades sorts trades by trade id; of one id, what the ledger has comes first. */
+/* compare_trades sorts trades by trade id and side; of one trade, what the ledger has comes first. */
 static int
 compare_trades(const QmMatches *matches, int a, int b)
 {
@@ -390,18 +390,18 @@ compare_trades(const QmMatches *matches, int a, int b)
     static const int ranks[] = {[QM_TRADE_SAME] = 0, [QM_TRADE_DIFFERENT] = 1, [QM_TRADE_NEW] = 2};
 
     return qm_ids_compare(x->trade_id, y->trade_id)
+               ?: ORDER(y->buy, x->buy)
                ?: ORDER(ranks[x->known], ranks[y->known])
                ?: qm_trade_numbers_compare(x, y)
                ?: qm_ids_compare(x->client_order_id, y->client_order_id)
                ?: ORDER(y->ours, x->ours);
 }
 
-/* qm_trade_numbers_compare compares what two trades say, however they name their order's client. */
+/* qm_trade_numbers_compare compares what two trades of one id and side say, however they name their order's client. */
 int
 qm_trade_numbers_compare(const QmRemoteTrade *a, const QmRemoteTrade *b)
 {
     return qm_ids_compare(a->exchange_order_id, b->exchange_order_id)
-               ?: ORDER(a->buy, b->buy)
                ?: ORDER(a->quantity, b->quantity)
                ?: ORDER(a->price, b->price);
 }

@@ -123,20 +123,24 @@ match_trades(QmMatches *matches)
     }
 }
 
-/* trade_role compares a trade with those of the same id that come before it; head is the first of them. */
+/*
+ * trade_role compares a trade with those of the same id and side that come
+ * before it; head is the first of them. A trade between two orders of ours has
+ * both sides.
+ */
 static QmTradeRole
 trade_role(const QmMatches *matches, size_t at, size_t *head)
 {
     const QmRemoteTrade *trades = matches->comparison->trades;
-    const QmRemoteTrade *trade = &trades[matches->trades[at]];
+    const QmRemoteTrade *trade = &trades[matches->trades[at]], *first = &trades[matches->trades[*head]];
 
-    if (at == 0 || qm_ids_compare(trades[matches->trades[*head]].trade_id, trade->trade_id) != 0)
+    if (at == 0 || first->buy != trade->buy || qm_ids_compare(first->trade_id, trade->trade_id) != 0)
     {
         *head = at;
         return QM_TRADE_STANDS;
     }
     if (qm_trade_numbers_compare(&trades[matches->trades[at - 1]], trade) == 0 ||
-        qm_trade_numbers_compare(&trades[matches->trades[*head]], trade) == 0)
+        qm_trade_numbers_compare(first, trade) == 0)
         return QM_TRADE_REPEATED;
     return QM_TRADE_CONTRADICTS;
 }

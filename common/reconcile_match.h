@@ -38,7 +38,7 @@ typedef enum QmTradeRole
 {
     QM_TRADE_STANDS,
     QM_TRADE_REPEATED,   /* the snapshot has it twice */
-    QM_TRADE_CONTRADICTS /* the snapshot has its id twice, with other numbers */
+    QM_TRADE_CONTRADICTS /* the snapshot has its id and side twice, with other numbers */
 } QmTradeRole;
 
 typedef struct QmTradeMatch
@@ -71,7 +71,7 @@ typedef struct QmMatches
     int *by_exchange; /* local orders by exchange order id */
     int *by_slot;     /* live local orders with a slot, by slot, side and age */
     int *remotes;     /* by exchange order id */
-    int *trades;      /* by trade id */
+    int *trades;      /* by trade id and side */
     int *strays;      /* new trades without any order, by exchange order id */
     int *balances;    /* by asset */
     int *spare;       /* for sorting */

@@ -26,6 +26,7 @@ static void check_book(const QmComparison *c, const QmFinding *findings, size_t 
 static void check_adopt(const QmComparison *c, const QmFinding *finding);
 static bool is_once(const QmComparison *c, const QmFinding *findings, size_t at);
 static bool names(const char *client, const char *exchange, const QmLocalOrder *local);
+static bool is_same_trade(const QmRemoteTrade *a, const QmRemoteTrade *b);
 static bool is_same_text(const char *a, const char *b);
 
 /* qz_fail ends the program, and says which rule was broken. */
@@ -221,12 +222,11 @@ check_book(const QmComparison *c, const QmFinding *findings, size_t at)
     for (size_t i = 0; i < at; i++)
     {
         adopted |= findings[i].repair == QM_REPAIR_ADOPT && findings[i].remote == finding->remote;
-        RULE(findings[i].repair != QM_REPAIR_BOOK ||
-             !is_same_text(c->trades[findings[i].trade].trade_id, trade->trade_id));
+        RULE(findings[i].repair != QM_REPAIR_BOOK || !is_same_trade(&c->trades[findings[i].trade], trade));
     }
     RULE(finding->local >= 0 || adopted);
     for (size_t i = 0; i < c->ntrades; i++)
-        RULE(c->trades[i].known == QM_TRADE_NEW || !is_same_text(c->trades[i].trade_id, trade->trade_id));
+        RULE(c->trades[i].known == QM_TRADE_NEW || !is_same_trade(&c->trades[i], trade));
 }
 
 /* check_adopt checks that what is adopted is not one of our orders. */
@@ -282,6 +282,13 @@ names(const char *client, const char *exchange, const QmLocalOrder *local)
            strncmp(client, local->client_order_id, (size_t) (attempt - client)) == 0 &&
            qm_order_id_parse(client, tag, &order_id, &number) &&
            qm_order_id_parse(local->client_order_id, tag, &order_id, &number);
+}
+
+/* is_same_trade says whether two entries are one side of one trade. */
+static bool
+is_same_trade(const QmRemoteTrade *a, const QmRemoteTrade *b)
+{
+    return is_same_text(a->trade_id, b->trade_id) && a->buy == b->buy;
 }
 
 /* is_same_text says whether two texts are there and the same. */

@@ -214,6 +214,19 @@ test_mismatch(void **state)
     expect("FILL_MISMATCH none never t9\n", 0, 0);
 }
 
+/* A trade between two orders of ours is there once for each side. */
+static void
+test_both_sides(void **state)
+{
+    (void) state;
+    begin();
+    local(1, QM_ORDER_LOST);
+    local(2, QM_ORDER_LOST)->buy = false;
+    trade("9", 1, 4);
+    trade("9", 2, 4)->buy = false;
+    expect("MISSED_FILL book repair l1 t9\nMISSED_FILL book repair l2 t9\n", 0, 0);
+}
+
 /* Trades of an order that is to be adopted are booked after that. */
 static void
 test_trade_of_stranger(void **state)
@@ -344,6 +357,7 @@ main(void)
         cmocka_unit_test(test_missed_and_late),
         cmocka_unit_test(test_named),
         cmocka_unit_test(test_mismatch),
+        cmocka_unit_test(test_both_sides),
         cmocka_unit_test(test_trade_of_stranger),
         cmocka_unit_test(test_strays),
         cmocka_unit_test(test_balances),
