@@ -6,6 +6,7 @@
 #   make installcheck       tests of what is installed
 #   make demo               instances that share one book, and the locks, at work
 #   make bench, stress      figures; faults and races at length
+#   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
 #   make lint, format       gates over the sources; clang-format in place
 
@@ -30,7 +31,7 @@ EXTRA_CLEAN = $(EXTENSION)--*.sql .flavour tmp_check
 
 # PGXS has a check of its own, and before test/prepare it may not even be there: our goals do without it, and leave
 # to a second make what else is asked for.
-GOALS = installcheck check check-assert demo bench stress matrix lint format prepare
+GOALS = installcheck check check-assert demo bench stress fuzz matrix lint format prepare
 ifeq ($(filter $(GOALS),$(MAKECMDGOALS)),)
 override with_llvm := no
 NO_INSTALLCHECK = 1
@@ -75,6 +76,9 @@ stress: prepare
 	$(call build,ASSERT=1)
 	test/fault/run
 	test/fault/orders
+
+fuzz: prepare
+	test/fuzz/run $(RUNS)
 
 matrix:
 	test/matrix

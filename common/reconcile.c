@@ -42,6 +42,7 @@ static bool is_late(Judge *judge, int at);
 static void judge_strays(Judge *judge);
 static void judge_balance(Judge *judge, int at);
 static const QmRemoteOrder *remote_of(const Judge *judge, int local);
+static bool is_absent(const Judge *judge, int at);
 static bool revives(QmOrderState state);
 static bool is_passed(const Judge *judge, int64_t deadline_us);
 static QmFinding *find(Judge *judge, QmFindingCode code, QmRepair repair);
@@ -225,7 +226,7 @@ judge_in_flight(Judge *judge, int at)
         return false;
     else if (local->state == QM_ORDER_SUBMITTED)
         find_local(judge, at, QM_FINDING_INFLIGHT_ABSENT, QM_REPAIR_FORGET_REPLY);
-    else if (local->absent_answers < QM_ABSENT_ANSWERS)
+    else if (!is_absent(judge, at))
         find_local(judge, at, QM_FINDING_INFLIGHT_ABSENT, QM_REPAIR_QUERY);
     else if (local->filled > 0 || local->reported > 0)
         find_local(judge, at, QM_FINDING_INFLIGHT_ABSENT, QM_REPAIR_GIVE_UP);
@@ -234,19 +235,18 @@ judge_in_flight(Judge *judge, int at)
     return true;
 }
 
-/* judge_open judges an order that the exchange has had; one that has just traded is not given up. */
+/* judge_open judges an order that the exchange has had. */
 static void
 judge_open(Judge *judge, int at)
 {
     const QmLocalOrder *local = &judge->comparison->locals[at];
     const QmRemoteOrder *remote = remote_of(judge, at);
-    bool trades = judge->matches.local[at].arriving != 0;
 
     if (remote == NULL)
         find_local(judge,
                    at,
                    QM_FINDING_MISSING_AT_EXCHANGE,
-                   local->absent_answers >= QM_ABSENT_ANSWERS && !trades ? QM_REPAIR_GIVE_UP : QM_REPAIR_QUERY);
+                   is_absent(judge, at) ? QM_REPAIR_GIVE_UP : QM_REPAIR_QUERY);
     else if (qm_order_rank(qm_remote_order_state(remote)) > qm_order_rank(local->state))
         find_local(judge, at, QM_FINDING_STATE_DRIFT, QM_REPAIR_APPLY);
 }
@@ -465,6 +465,13 @@ remote_of(const Judge *judge, int local)
     int remote = judge->matches.local[local].remote;
 
     return remote < 0 ? NULL : &judge->comparison->remotes[remote];
+}
+
+/* is_absent says whether an order was not found often enough, and nothing in the snapshot says otherwise. */
+static bool
+is_absent(const Judge *judge, int at)
+{
+    return judge->comparison->locals[at].absent_answers >= QM_ABSENT_ANSWERS && !judge->matches.local[at].named;
 }
 
 /* revives says whether the state changes when the exchange turns out to have the order. */

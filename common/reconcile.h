@@ -126,6 +126,7 @@ typedef enum QmTradeKnown
     QM_TRADE_DIFFERENT /* booked for another order, or with another price or quantity */
 } QmTradeKnown;
 
+/* One side of a trade; a trade between two orders of ours has both. */
 typedef struct QmRemoteTrade
 {
     const char *trade_id;

@@ -22,8 +22,6 @@ static void *take(uintptr_t *at, size_t n, size_t size);
 static void index_locals(QmMatches *matches);
 static int *fill(int *order, size_t n);
 static void copy(int *order, const int *from, size_t n);
-static int find_client(const QmMatches *matches, const char *client);
-static int find_exchange(const QmMatches *matches, const char *exchange);
 static QmClientKey client_key(const char *client);
 static void sort(const QmMatches *matches, int *order, size_t n, Compare compare);
 static void merge(const QmMatches *matches, const int *from, int *to, size_t start, size_t middle, size_t end,
@@ -67,13 +65,51 @@ qm_matches_sort_strays(QmMatches *matches)
     sort(matches, matches->strays, matches->nstrays, compare_strays);
 }
 
-/* qm_matches_find_local returns the order of ours that these ids name, or -1. */
+/* qm_matches_find_client returns the first order of ours that a client order id names, or -1. */
 int
-qm_matches_find_local(const QmMatches *matches, const char *client, const char *exchange)
+qm_matches_find_client(const QmMatches *matches, const char *client)
 {
-    int local = find_client(matches, client);
+    QmClientKey key = client_key(client);
+    size_t low = 0, high = matches->comparison->nlocals;
 
-    return local >= 0 ? local : find_exchange(matches, exchange);
+    if (key.text == NULL)
+        return -1;
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare_keys(&matches->keys[matches->by_client[middle]], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == matches->comparison->nlocals || compare_keys(&matches->keys[matches->by_client[low]], &key) != 0)
+        return -1;
+    if (!key.parsed && matches->comparison->locals[matches->by_client[low]].exchange_order_id != NULL)
+        return -1;
+    return matches->by_client[low];
+}
+
+/* qm_matches_find_exchange returns the first order of ours that an exchange order id names, or -1. */
+int
+qm_matches_find_exchange(const QmMatches *matches, const char *exchange)
+{
+    const QmLocalOrder *locals = matches->comparison->locals;
+    size_t low = 0, high = matches->comparison->nlocals;
+
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+
+        if (qm_ids_compare(locals[matches->by_exchange[middle]].exchange_order_id, exchange) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == matches->comparison->nlocals ||
+        qm_ids_compare(locals[matches->by_exchange[low]].exchange_order_id, exchange) != 0)
+        return -1;
+    return matches->by_exchange[low];
 }
 
 /* qm_matches_find_remote returns the first open order of an exchange order id, or -1. */
@@ -187,53 +223,6 @@ copy(int *order, const int *from, size_t n)
         order[i] = from[i];
 }
 
-/* find_client returns the first order of ours that a client order id names, or -1. */
-static int
-find_client(const QmMatches *matches, const char *client)
-{
-    QmClientKey key = client_key(client);
-    size_t low = 0, high = matches->comparison->nlocals;
-
-    if (key.text == NULL)
-        return -1;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare_keys(&matches->keys[matches->by_client[middle]], &key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == matches->comparison->nlocals || compare_keys(&matches->keys[matches->by_client[low]], &key) != 0)
-        return -1;
-    if (!key.parsed && matches->comparison->locals[matches->by_client[low]].exchange_order_id != NULL)
-        return -1;
-    return matches->by_client[low];
-}
-
-/* find_exchange returns the first order of ours that an exchange order id names, or -1. */
-static int
-find_exchange(const QmMatches *matches, const char *exchange)
-{
-    const QmLocalOrder *locals = matches->comparison->locals;
-    size_t low = 0, high = matches->comparison->nlocals;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-
-        if (qm_ids_compare(locals[matches->by_exchange[middle]].exchange_order_id, exchange) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == matches->comparison->nlocals ||
-        qm_ids_compare(locals[matches->by_exchange[low]].exchange_order_id, exchange) != 0)
-        return -1;
-    return matches->by_exchange[low];
-}
-
 /* client_key returns what a client order id is looked up by. */
 static QmClientKey
 client_key(const char *client)
@@ -249,7 +238,7 @@ client_key(const char *client)
     return (QmClientKey){.text = client, .len = strlen(client)};
 }
 
-/* sort sorts indexes: the C library's sorts take no context everywhere, and may allocate. */
+/* sort sorts indexes and leaves equals as they are: the C library's sorts do not, and may allocate. */
 static void
 sort(const QmMatches *matches, int *order, size_t n, Compare compare)
 {
@@ -393,7 +382,7 @@ compare_remotes(const QmMatches *matches, int a, int b)
                ?: ORDER(x->quantity, y->quantity);
 }
 
-/* compare_trades sorts trades by trade id; of one id, what the ledger has comes first. */
+/* compare_trades sorts trades by trade id and side; of one trade, what the ledger has comes first. */
 static int
 compare_trades(const QmMatches *matches, int a, int b)
 {
@@ -401,31 +390,29 @@ compare_trades(const QmMatches *matches, int a, int b)
     static const int ranks[] = {[QM_TRADE_SAME] = 0, [QM_TRADE_DIFFERENT] = 1, [QM_TRADE_NEW] = 2};
 
     return qm_ids_compare(x->trade_id, y->trade_id)
+               ?: ORDER(y->buy, x->buy)
                ?: ORDER(ranks[x->known], ranks[y->known])
                ?: qm_trade_numbers_compare(x, y)
                ?: qm_ids_compare(x->client_order_id, y->client_order_id)
                ?: ORDER(y->ours, x->ours);
 }
 
-/* qm_trade_numbers_compare compares what two trades say, however they name their order's client. */
+/* qm_trade_numbers_compare compares what two trades of one id and side say, however they name their order's client. */
 int
 qm_trade_numbers_compare(const QmRemoteTrade *a, const QmRemoteTrade *b)
 {
     return qm_ids_compare(a->exchange_order_id, b->exchange_order_id)
-               ?: ORDER(a->buy, b->buy)
                ?: ORDER(a->quantity, b->quantity)
                ?: ORDER(a->price, b->price);
 }
 
-/* compare_strays sorts trades by their order, those first that say whose it is. */
+/* compare_strays sorts trades by their order, those first that say whose it is; else they stay as they are. */
 static int
 compare_strays(const QmMatches *matches, int a, int b)
 {
     const QmRemoteTrade *x = &matches->comparison->trades[a], *y = &matches->comparison->trades[b];
 
-    return qm_ids_compare(x->exchange_order_id, y->exchange_order_id)
-               ?: ORDER(y->ours, x->ours)
-               ?: compare_trades(matches, a, b);
+    return qm_ids_compare(x->exchange_order_id, y->exchange_order_id) ?: ORDER(y->ours, x->ours);
 }
 
 /* compare_balances sorts balances by asset. */

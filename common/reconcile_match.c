@@ -9,6 +9,7 @@
 #include <string.h>
 
 static void match_remotes(QmMatches *matches);
+static int name_local(QmMatches *matches, const char *client, const char *exchange, bool news);
 static void match_remote(QmMatches *matches, int remote);
 static int closeness(const QmMatches *matches, int remote);
 static void match_trades(QmMatches *matches);
@@ -49,6 +50,8 @@ match_remotes(QmMatches *matches)
     {
         int at = matches->remotes[i], before = i == 0 ? -1 : matches->remotes[i - 1];
 
+        matches->remote[at].local =
+            name_local(matches, remotes[at].client_order_id, remotes[at].exchange_order_id, true);
         if (before >= 0 && qm_ids_compare(remotes[before].exchange_order_id, remotes[at].exchange_order_id) == 0)
             matches->remote[at] = (QmRemoteMatch){QM_REMOTE_REPEATED, -1};
         else
@@ -56,20 +59,31 @@ match_remotes(QmMatches *matches)
     }
 }
 
-/* match_remote looks for an open order's local one; where two want the same, the closer one is it. */
+/* name_local returns the order of ours that these ids name, or -1; where that is news, it notes whom they name. */
+static int
+name_local(QmMatches *matches, const char *client, const char *exchange, bool news)
+{
+    int by_client = qm_matches_find_client(matches, client);
+    int by_exchange = qm_matches_find_exchange(matches, exchange);
+
+    if (news && by_client >= 0)
+        matches->local[by_client].named = true;
+    if (news && by_exchange >= 0)
+        matches->local[by_exchange].named = true;
+    return by_client >= 0 ? by_client : by_exchange;
+}
+
+/* match_remote makes an open order that of the local one that it names; where two want the same, the closer one is it. */
 static void
 match_remote(QmMatches *matches, int remote)
 {
-    const QmRemoteOrder *order = &matches->comparison->remotes[remote];
-    QmRemoteMatch *match = &matches->remote[remote];
-    QmRemoteMatch *other;
+    QmRemoteMatch *match = &matches->remote[remote], *other;
     QmLocalMatch *local;
+    bool ours;
 
-    *match = (QmRemoteMatch){QM_REMOTE_STRANGER,
-                             qm_matches_find_local(matches, order->client_order_id, order->exchange_order_id)};
+    match->role = match->local < 0 ? QM_REMOTE_STRANGER : QM_REMOTE_MATCH;
     if (match->local < 0)
         return;
-    match->role = QM_REMOTE_MATCH;
     local = &matches->local[match->local];
     other = local->remote < 0 ? NULL : &matches->remote[local->remote];
     if (other != NULL && closeness(matches, remote) <= closeness(matches, local->remote))
@@ -79,8 +93,8 @@ match_remote(QmMatches *matches, int remote)
     if (other == NULL)
         return;
     /* What is not ours is not one more attempt, but an order of its own. */
-    order = &matches->comparison->remotes[other - matches->remote];
-    *other = order->ours ? (QmRemoteMatch){QM_REMOTE_SECOND, other->local} : (QmRemoteMatch){QM_REMOTE_STRANGER, -1};
+    ours = matches->comparison->remotes[other - matches->remote].ours;
+    *other = ours ? (QmRemoteMatch){QM_REMOTE_SECOND, other->local} : (QmRemoteMatch){QM_REMOTE_STRANGER, -1};
 }
 
 /* closeness says how surely an open order is its local one. */
@@ -109,20 +123,24 @@ match_trades(QmMatches *matches)
     }
 }
 
-/* trade_role compares a trade with those of the same id that come before it; head is the first of them. */
+/*
+ * trade_role compares a trade with those of the same id and side that come
+ * before it; head is the first of them. A trade between two orders of ours has
+ * both sides.
+ */
 static QmTradeRole
 trade_role(const QmMatches *matches, size_t at, size_t *head)
 {
     const QmRemoteTrade *trades = matches->comparison->trades;
-    const QmRemoteTrade *trade = &trades[matches->trades[at]];
+    const QmRemoteTrade *trade = &trades[matches->trades[at]], *first = &trades[matches->trades[*head]];
 
-    if (at == 0 || qm_ids_compare(trades[matches->trades[*head]].trade_id, trade->trade_id) != 0)
+    if (at == 0 || first->buy != trade->buy || qm_ids_compare(first->trade_id, trade->trade_id) != 0)
     {
         *head = at;
         return QM_TRADE_STANDS;
     }
     if (qm_trade_numbers_compare(&trades[matches->trades[at - 1]], trade) == 0 ||
-        qm_trade_numbers_compare(&trades[matches->trades[*head]], trade) == 0)
+        qm_trade_numbers_compare(first, trade) == 0)
         return QM_TRADE_REPEATED;
     return QM_TRADE_CONTRADICTS;
 }
@@ -137,7 +155,7 @@ match_trade(QmMatches *matches, int at)
     QmLocalMatch *local;
 
     match->remote = -1;
-    match->local = qm_matches_find_local(matches, trade->client_order_id, trade->exchange_order_id);
+    match->local = name_local(matches, trade->client_order_id, trade->exchange_order_id, trade->known != QM_TRADE_SAME);
     if (match->local < 0)
         match->remote = qm_matches_find_remote(matches, trade->exchange_order_id);
     if (match->remote >= 0 && matches->remote[match->remote].local >= 0)

@@ -14,7 +14,8 @@ typedef struct QmLocalMatch
     QmUnits arriving; /* by trades that are to be booked */
     QmUnits booked;   /* of these, what the judge has gone through */
     int remote;       /* the open order that it is; -1: none */
-    int trade;        /* the first trade that names it; -1: none */
+    int trade;        /* the first trade of it; -1: none */
+    bool named;       /* an open order, or news of a trade, has an id of it, be it as another order's */
     bool deferred;    /* it is too early to judge it */
     bool differs;     /* there is a finding about it */
 } QmLocalMatch;
@@ -37,7 +38,7 @@ typedef enum QmTradeRole
 {
     QM_TRADE_STANDS,
     QM_TRADE_REPEATED,   /* the snapshot has it twice */
-    QM_TRADE_CONTRADICTS /* the snapshot has its id twice, with other numbers */
+    QM_TRADE_CONTRADICTS /* the snapshot has its id and side twice, with other numbers */
 } QmTradeRole;
 
 typedef struct QmTradeMatch
@@ -70,7 +71,7 @@ typedef struct QmMatches
     int *by_exchange; /* local orders by exchange order id */
     int *by_slot;     /* live local orders with a slot, by slot, side and age */
     int *remotes;     /* by exchange order id */
-    int *trades;      /* by trade id */
+    int *trades;      /* by trade id and side */
     int *strays;      /* new trades without any order, by exchange order id */
     int *balances;    /* by asset */
     int *spare;       /* for sorting */
@@ -84,7 +85,8 @@ extern QmUnits qm_units_add(QmUnits a, QmUnits b);
 extern size_t qm_matches_size(const QmComparison *comparison);
 extern void qm_matches_index(QmMatches *matches, const QmComparison *comparison, void *scratch);
 extern void qm_matches_sort_strays(QmMatches *matches);
-extern int qm_matches_find_local(const QmMatches *matches, const char *client, const char *exchange);
+extern int qm_matches_find_client(const QmMatches *matches, const char *client);
+extern int qm_matches_find_exchange(const QmMatches *matches, const char *exchange);
 extern int qm_matches_find_remote(const QmMatches *matches, const char *exchange);
 extern bool qm_matches_same_slot(const QmMatches *matches, int a, int b);
 extern int qm_ids_compare(const char *a, const char *b);

@@ -57,6 +57,12 @@ test_empty(void **state)
     balance("BTC", 0, 0, 0);
     expect("MISSING_AT_EXCHANGE query repair l1\n", 0, 0);
     given.comparison.nbalances = 0;
+    trade("9", 2, 1)->known = QM_TRADE_SAME;
+    expect("MISSING_AT_EXCHANGE query repair l1\n", 0, 0);
+    given.comparison.ntrades = 0;
+    remote(2)->ours = false;
+    expect("MISSING_AT_EXCHANGE query repair l1\nEXTERNAL_ORDER adopt repair r502\n", 0, 0);
+    given.comparison.nremotes = 0;
     given.locals[0].state = QM_ORDER_UNKNOWN;
     expect("", 1, 0);
 }
@@ -111,7 +117,14 @@ test_in_flight_trades(void **state)
     trade("9", 77, 4)->client_order_id = client_id(1, 2);
     expect("INFLIGHT_CONFIRMED query repair l1 t9\nMISSED_FILL book repair l1 t9\n", 0, 0);
     given.trades[0].known = QM_TRADE_SAME;
+    trade("10", 77, 4)->client_order_id = client_id(1, 2);
+    given.trades[1].known = QM_TRADE_SAME;
     expect("INFLIGHT_CONFIRMED query repair l1 t9\n", 0, 0);
+    begin();
+    order = local(1, QM_ORDER_UNKNOWN);
+    order->accept_deadline_us = PASSED;
+    order->absent_answers = QM_ABSENT_ANSWERS;
+    trade("9", 77, 4)->client_order_id = client_id(1, 2);
     given.trades[0].known = QM_TRADE_DIFFERENT;
     expect("INFLIGHT_CONFIRMED query repair l1 t9\nFILL_MISMATCH none never l1 t9\n", 0, 0);
     given.comparison.ntrades = 0;
@@ -136,6 +149,8 @@ test_missing(void **state)
     expect("MISSING_AT_EXCHANGE give_up repair l1\n", 0, 0);
     trade("9", 1, 4);
     expect("MISSING_AT_EXCHANGE query repair l1\nMISSED_FILL book repair l1 t9\n", 0, 0);
+    given.trades[0].known = QM_TRADE_DIFFERENT;
+    expect("MISSING_AT_EXCHANGE query repair l1\nFILL_MISMATCH none never l1 t9\n", 0, 0);
     given.trades[0].known = QM_TRADE_SAME;
     expect("MISSING_AT_EXCHANGE give_up repair l1\n", 0, 0);
     given.comparison.ntrades = 0;

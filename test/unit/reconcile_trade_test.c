@@ -79,6 +79,14 @@ test_matching_foreign(void **state)
     open->ours = false;
     open->client_order_id = "bot";
     expect("EXTERNAL_ORDER adopt repair r502\n", 0, 1);
+    given.comparison.nremotes = 0;
+    remote(2)->client_order_id = "bot";
+    given.remotes[0].ours = false;
+    local(3, QM_ORDER_OPEN)->client_order_id = "bot";
+    by_id(3)->exchange_order_id = NULL;
+    local(4, QM_ORDER_OPEN)->client_order_id = "bot";
+    by_id(1)->exchange_order_id = "501";
+    expect("MISSING_AT_EXCHANGE query repair l1\nMISSING_AT_EXCHANGE query repair l4\n", 0, 1);
     begin();
     local(1, QM_ORDER_OPEN)->client_order_id = "qab12x";
     local(2, QM_ORDER_OPEN)->client_order_id = "qab12xa1";
@@ -121,6 +129,34 @@ test_repeated(void **state)
     remote(1)->filled = 3;
     remote(1)->filled = 2;
     expect("", 0, 1);
+}
+
+/* While anything has an id of an order, it is neither absent nor lost, whatever was answered. */
+static void
+test_named(void **state)
+{
+    QmLocalOrder *order;
+    QmRemoteOrder *open;
+
+    (void) state;
+    begin();
+    order = local(1, QM_ORDER_UNKNOWN);
+    order->accept_deadline_us = PASSED;
+    order->absent_answers = QM_ABSENT_ANSWERS;
+    open = remote(2);
+    open->filled = 1;
+    open->ours = false;
+    expect("INFLIGHT_ABSENT prove_absent repair l1\nEXTERNAL_ORDER adopt repair r502\n", 0, 0);
+    remote(2)->client_order_id = client_id(1, 0);
+    expect("INFLIGHT_ABSENT query repair l1\nEXTERNAL_ORDER adopt repair r502\n", 0, 0);
+    begin();
+    order = local(1, QM_ORDER_OPEN);
+    order->absent_answers = QM_ABSENT_ANSWERS;
+    local(2, QM_ORDER_OPEN);
+    remote(2);
+    expect("MISSING_AT_EXCHANGE give_up repair l1\n", 0, 1);
+    given.remotes[0].exchange_order_id = "501";
+    expect("MISSING_AT_EXCHANGE query repair l1\n", 0, 1);
 }
 
 static void
@@ -171,9 +207,24 @@ test_mismatch(void **state)
     expect("MISSED_FILL book repair l1 t9\nFILL_MISMATCH none never l1 t9\n", 0, 0);
     given.trades[0].known = QM_TRADE_SAME;
     expect("FILL_MISMATCH none never l1 t9\n", 0, 0);
+    trade("9", 1, given.trades[1].quantity);
+    expect("FILL_MISMATCH none never l1 t9\n", 0, 0);
     begin();
     trade("9", 1, 4)->known = QM_TRADE_DIFFERENT;
     expect("FILL_MISMATCH none never t9\n", 0, 0);
+}
+
+/* A trade between two orders of ours is there once for each side. */
+static void
+test_both_sides(void **state)
+{
+    (void) state;
+    begin();
+    local(1, QM_ORDER_LOST);
+    local(2, QM_ORDER_LOST)->buy = false;
+    trade("9", 1, 4);
+    trade("9", 2, 4)->buy = false;
+    expect("MISSED_FILL book repair l1 t9\nMISSED_FILL book repair l2 t9\n", 0, 0);
 }
 
 /* Trades of an order that is to be adopted are booked after that. */
@@ -304,7 +355,9 @@ main(void)
         cmocka_unit_test(test_second_attempt),
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_missed_and_late),
+        cmocka_unit_test(test_named),
         cmocka_unit_test(test_mismatch),
+        cmocka_unit_test(test_both_sides),
         cmocka_unit_test(test_trade_of_stranger),
         cmocka_unit_test(test_strays),
         cmocka_unit_test(test_balances),
