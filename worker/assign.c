@@ -81,7 +81,6 @@ qm_markets_assign(void)
     if (!qm_assigning_try_lock())
         return 0;
     qm_query_begin(&scope);
-    qm_query_interpret();
     pass.registry = load_registry();
     markets = load_markets(&count);
     for (uint64 i = 0; i < count; i++)

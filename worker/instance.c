@@ -90,7 +90,6 @@ qm_register_instance(PG_FUNCTION_ARGS)
     read_registration(fcinfo, &registration);
     (void) qm_request_lock(NAME_LOCK_ACCOUNT, registration.name);
     qm_query_begin(&scope);
-    qm_query_interpret();
     if (!qm_instance_lock(registration.name, &old))
         epoch = begin_life(&registration, NULL);
     else if (is_repetition(&registration, &old))
@@ -417,7 +416,6 @@ qm_leave_instance(PG_FUNCTION_ARGS)
     name = qm_arg_name(fcinfo, 0, "instance");
     epoch = qm_arg_positive(fcinfo, 1, "epoch");
     qm_query_begin(&scope);
-    qm_query_interpret();
     (void) qm_instance_lock(name, &instance);
     qm_instance_require(name, epoch, &instance);
     if (qm_instance_lease(&instance, &holder))

@@ -53,7 +53,6 @@ qm_watch_instances(PG_FUNCTION_ARGS)
 
     qm_instance_prepare("quantmesh.watch_instances()");
     qm_query_begin(&scope);
-    qm_query_interpret();
     ended = declare_dead();
     clear_tasks();
     if (ended > 0 || orders_are_due())
