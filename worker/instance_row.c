@@ -35,14 +35,18 @@ static void refuse_stale(const char *name) qm_noreturn;
 static bool renew(const QmInstance *instance, const QmKey *key, const QmOwner *owner, int64 ttl_us);
 static void take_lease(QmInstance *instance, QmKey *key, const QmOwner *owner, int64 ttl_us);
 
-/* qm_instance_prepare settles what can fail before anything is locked: whether leases, orders and fences work here. */
+/*
+ * qm_instance_prepare settles what can fail before anything is locked: whether
+ * leases and orders work here. Fences are prepared where they are drawn: the first
+ * one in a database waits for a worker that records it there, and a coordinator
+ * that has nothing to do must not wait while somebody drops the database.
+ */
 void
 qm_instance_prepare(const char *function)
 {
     qm_require_running(function);
     PreventCommandIfReadOnly(function);
     qm_hold_attach();
-    qm_fence_prepare();
     qm_exposure_attach();
 }
 

@@ -10,8 +10,8 @@
 #include "fence.h"
 #include "fmgr.h"
 #include "live_order.h"
+#include "miscadmin.h"
 #include "order_row.h"
-#include "place.h"
 #include "query.h"
 #include "query_row.h"
 #include "settings.h"
@@ -45,7 +45,10 @@ qm_forget_replies(PG_FUNCTION_ARGS)
     int64 *order_ids;
     uint64 count;
 
-    qm_place_prepare(function, "*");
+    /* Fences are prepared where they are drawn: with nothing to do, this must not wait for the first one of a database. */
+    qm_require_running(function);
+    PreventCommandIfReadOnly(function);
+    qm_exposure_attach();
     qm_query_begin(&scope);
     count = qm_query_run(&query, values, NULL);
     accounts = palloc(sizeof(char *) * (count + 1));

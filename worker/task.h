@@ -23,7 +23,7 @@ typedef struct QmTask
     Jsonb *detail;
 } QmTask;
 
-/* Adds a task, unless the same work is waiting already. Inside a scope of query.h, after qm_fence_prepare. */
+/* Adds a task, unless the same work is waiting already. Inside a scope of query.h. */
 extern void qm_task_add(const QmTask *task);
 
 #endif
