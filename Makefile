@@ -74,6 +74,7 @@ demo bench: prepare
 
 stress: prepare
 	$(call build,ASSERT=1)
+	test/fault/days
 	test/fault/run
 	test/fault/orders
 
