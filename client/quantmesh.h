@@ -491,6 +491,7 @@ typedef struct QmRedisOptions
     const char *sentinel_master;   /* the master's name there; default "mymaster" */
     const char *sentinel_password; /* default: none */
     int64_t timeout_ms;            /* for connecting and for each answer; default 2000 */
+    const QmRetryPolicy *retry;    /* copied; default the policy "standard" */
 } QmRedisOptions;
 
 typedef struct QmLocksOptions
@@ -507,7 +508,7 @@ typedef struct QmLocksOptions
     QmLossFunction on_loss; /* default: nobody is told */
     void *on_loss_argument;
     QmRedisOptions redis;
-    QmClientOptions postgres; /* its retry policy is that of redis, too */
+    QmClientOptions postgres;
 } QmLocksOptions;
 
 /*
