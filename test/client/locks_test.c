@@ -597,79 +597,13 @@ run_back_end(const BackEnd *wanted)
     return cmocka_run_group_tests_name(wanted->name, tests, NULL, NULL);
 }
 
-static void
-test_nop(void **state)
-{
-    QmLocksOptions options = {0};
-    QmLocks *locks;
-    QmError error;
-    QmGrant grant;
-    bool locked = true;
-
-    (void) state;
-    options.type = "etcd";
-    assert_ok(qm_locks_open(&options, &locks, NULL), NULL);
-    assert_string_equal(locks->functions->type, "nop");
-    options.enabled = true;
-    options.type = "nop";
-    assert_ok(qm_locks_open(&options, &locks, &error), &error);
-    assert_ok(try_lock(locks, LONG_MS), NULL);
-    assert_ok(locks->functions->lock(locks, KEY, LONG_MS, 10, &grant), NULL);
-    assert_true(grant.trusted_until_ns == QM_TRUST_FOREVER);
-    assert_ok(locks->functions->extend(locks, KEY, 1, NULL), NULL);
-    assert_ok(locks->functions->is_locked(locks, KEY, &locked), NULL);
-    assert_false(locked);
-    assert_true(locks->functions->holds(locks, KEY, NULL));
-    assert_ok(unlock(locks), NULL);
-    assert_int_equal(locks->functions->error(locks)->code, QM_OK);
-    locks->functions->close(locks);
-}
-
-static void
-test_factory(void **state)
-{
-    static const struct
-    {
-        QmLocksOptions options;
-        QmCode code;
-        const char *text; /* of the message or the hint */
-    } wrong[] = {
-        {{.type = "etcd"}, QM_ERROR_UNSUPPORTED, "Use type postgres"},
-        {{.type = "mysql"}, QM_ERROR_UNSUPPORTED, "Use type postgres"},
-        {{.type = "Redis"}, QM_ERROR_ARGUMENT, "Use redis, postgres"},
-        {{.type = "postgres", .also = "redis"}, QM_ERROR_ARGUMENT, "type redis with also postgres"},
-        {{.type = "redis", .also = "etcd"}, QM_ERROR_ARGUMENT, "type redis with also postgres"},
-        {{.type = "postgres", .postgres_mode = "row"}, QM_ERROR_ARGUMENT, "lease or session"},
-        {{.type = "postgres", .margin_ms = -1}, QM_ERROR_ARGUMENT, "margin_ms"},
-        {{.type = "redis", .default_ttl_ms = -1, .also = "postgres"}, QM_ERROR_ARGUMENT, "default_ttl_ms"},
-        {{.type = "redis", .redis = {.db = -1}}, QM_ERROR_ARGUMENT, "db and timeout_ms"},
-    };
-
-    (void) state;
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-    {
-        QmLocksOptions options = wrong[i].options;
-        QmLocks *locks;
-        QmError error;
-
-        options.enabled = true;
-        assert_code(qm_locks_open(&options, &locks, &error), wrong[i].code, &error);
-        assert_null(locks);
-        if (strstr(error.message, wrong[i].text) == NULL && strstr(error.hint, wrong[i].text) == NULL)
-            qt_fail("%s / %s: lacks %s", error.message, error.hint, wrong[i].text);
-    }
-}
-
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nop), cmocka_unit_test(test_factory)};
     int failed = 0;
 
-    signal(SIGPIPE, SIG_DFL);
     qt_database("client_locks");
     qt_redis_start(&redis, 0, NULL);
-    failed += cmocka_run_group_tests_name("no locks, and the factory", tests, NULL, NULL);
     for (size_t i = 0; i < sizeof(back_ends) / sizeof(back_ends[0]); i++)
         failed += run_back_end(&back_ends[i]);
     qt_redis_stop(&redis, SIGTERM);

@@ -35,11 +35,14 @@ ignore_notice(void *argument, const PGresult *result)
 static void
 ask(const char *name, const char *sql, char *answer, size_t size)
 {
-    char info[128];
+    char info[256];
     PGconn *conn;
     PGresult *result;
 
-    snprintf(info, sizeof(info), "dbname=%s user=postgres application_name=tester", name);
+    snprintf(info,
+             sizeof(info),
+             "dbname=%s user=postgres application_name=tester options='-c default_transaction_read_only=off'",
+             name);
     conn = PQconnectdb(info);
     PQsetNoticeReceiver(conn, ignore_notice, NULL);
     if (PQstatus(conn) != CONNECTION_OK)
