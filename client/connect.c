@@ -285,15 +285,15 @@ connect_refused(QmClient *client, const char *text, bool in_time)
     const char *hint = NULL;
     QmCode code;
 
-    qm_connect_fault(text, state, message, sizeof(message));
     if (!in_time)
         return qm_error_set(&client->error,
                             QM_ERROR_CONNECT,
                             "08001",
                             "Is the server reachable? connect_timeout_ms says how long to try.",
-                            "no connection in time%s%s",
-                            message[0] == '\0' ? "" : ": ",
-                            message);
+                            "no connection to \"%s\" port %s in time",
+                            PQhost(client->conn) == NULL ? "" : PQhost(client->conn),
+                            PQport(client->conn) == NULL ? "" : PQport(client->conn));
+    qm_connect_fault(text, state, message, sizeof(message));
     if (state[0] == '\0')
         return qm_error_set(&client->error, QM_ERROR_CONNECT, "08001", NULL, "%s", message);
     code = qm_error_code(state);

@@ -6,12 +6,12 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "losses.h"
 #include "redis_server.h"
 #include "server.h"
 
@@ -41,25 +41,6 @@ static const BackEnd *back_end;
 static QtRedis redis;
 static QmLocks *one;
 static QmLocks *two;
-
-/* What a loss callback has been told. */
-typedef struct Losses
-{
-    atomic_int count;
-    QmLoss loss;
-    char key[QM_LOCK_KEY_SIZE];
-} Losses;
-
-static void
-note_loss(void *argument, const char *key, const QmGrant *grant, QmLoss loss)
-{
-    Losses *losses = argument;
-
-    (void) grant;
-    losses->loss = loss;
-    snprintf(losses->key, sizeof(losses->key), "%s", key);
-    atomic_fetch_add(&losses->count, 1);
-}
 
 /* options_of returns the options of the back end under test. */
 static QmLocksOptions
@@ -449,26 +430,17 @@ test_threads(void **state)
     assert_int_equal(counter, 120);
 }
 
-/* until_lost waits until a loss was called back. */
-static void
-until_lost(Losses *losses, int count)
-{
-    for (int i = 0; i < 1000 && atomic_load(&losses->count) < count; i++)
-        usleep(10000);
-    assert_int_equal(atomic_load(&losses->count), count);
-}
-
 static void
 test_renews(void **state)
 {
     QmLocksOptions options = options_of();
-    Losses losses = {0};
+    QtLosses losses = {0};
     QmLocks *keeper;
     int64_t begin = qm_monotonic_ns();
 
     (void) state;
     options.renew = true;
-    options.on_loss = note_loss;
+    options.on_loss = qt_loss_note;
     options.on_loss_argument = &losses;
     if (back_end->session)
     {
@@ -489,7 +461,7 @@ test_renews(void **state)
     }
     assert_int_equal(atomic_load(&losses.count), 0);
     take();
-    until_lost(&losses, 1);
+    qt_loss_until(&losses, 1);
     assert_int_equal(losses.loss, QM_LOSS_TAKEN);
     assert_string_equal(losses.key, KEY);
     assert_false(keeper->functions->holds(keeper, KEY, NULL));
@@ -502,17 +474,17 @@ static void
 test_loss_without_renewal(void **state)
 {
     QmLocksOptions options = options_of();
-    Losses losses = {0};
+    QtLosses losses = {0};
     QmLocks *watched;
     QmGrant grant;
 
     (void) state;
-    options.on_loss = note_loss;
+    options.on_loss = qt_loss_note;
     options.on_loss_argument = &losses;
     watched = open_with(&options);
     assert_ok(watched->functions->try_lock(watched, KEY, SHORT_MS, &grant), watched->functions->error(watched));
     /* Two back ends lose it twice. */
-    until_lost(&losses, back_end->also == NULL ? 1 : 2);
+    qt_loss_until(&losses, back_end->also == NULL ? 1 : 2);
     assert_int_equal(losses.loss, QM_LOSS_EXPIRED);
     assert_true(qm_monotonic_ns() >= grant.trusted_until_ns);
     watched->functions->close(watched);
@@ -522,14 +494,14 @@ static void
 test_session_lock_lost(void **state)
 {
     QmLocksOptions options = options_of();
-    Losses losses = {0};
+    QtLosses losses = {0};
     QmLocks *watched;
     QmGrant grant;
 
     (void) state;
     if (!back_end->session)
         return;
-    options.on_loss = note_loss;
+    options.on_loss = qt_loss_note;
     options.on_loss_argument = &losses;
     watched = open_with(&options);
     assert_ok(watched->functions->try_lock(watched, KEY, QM_TTL_NONE, &grant), watched->functions->error(watched));
@@ -537,7 +509,7 @@ test_session_lock_lost(void **state)
     assert_true(grant.trusted_until_ns == QM_TRUST_FOREVER);
     qt_ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN (SELECT pid FROM quantmesh.locks WHERE "
            "key = '" KEY "')");
-    until_lost(&losses, 2);
+    qt_loss_until(&losses, 2);
     assert_int_equal(losses.loss, QM_LOSS_CONNECTION);
     assert_false(watched->functions->holds(watched, KEY, NULL));
     assert_code(unlock(watched), QM_NOT_HELD, watched->functions->error(watched));

@@ -124,12 +124,12 @@ test_versions(void **state)
         const char *library;
         const char *extension;
         QmVersionFit fit;
-    } pairs[] = {{"0.1.0", "0.1.0", QM_VERSION_FITS},
-                 {"0.1.0", "0.1.7", QM_VERSION_FITS},
-                 {"0.1.3", "0.1.0", QM_VERSION_FITS},
-                 {"0.2.0", "0.1.9", QM_VERSION_OLDER},
-                 {"0.1.0", "0.2.0", QM_VERSION_NEWER},
-                 {"0.9.0", "1.0.0", QM_VERSION_NEWER},
+    } pairs[] = {{"0.3.0", "0.3.0", QM_VERSION_FITS},
+                 {"0.3.0", "0.3.7", QM_VERSION_FITS},
+                 {"0.3.3", "0.3.0", QM_VERSION_FITS},
+                 {"0.4.0", "0.3.9", QM_VERSION_OLDER},
+                 {"0.3.0", "0.4.0", QM_VERSION_NEWER},
+                 {"0.9.0", "1.1.0", QM_VERSION_NEWER},
                  {"1.2.0", "1.3.0", QM_VERSION_FITS},
                  {"1.2.0", "1.1.9", QM_VERSION_OLDER},
                  {"1.2.0", "2.0.0", QM_VERSION_NEWER},

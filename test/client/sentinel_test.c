@@ -5,11 +5,10 @@
 #include "check.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "losses.h"
 #include "redis_server.h"
 
 #define KEY "order:Binance:BTCUSDT:65000"
@@ -19,17 +18,7 @@ static QtRedis master;
 static QtRedis replica;
 static QtRedis sentinel;
 static char sentinels[128];
-static atomic_int losses;
-
-static void
-note_loss(void *argument, const char *key, const QmGrant *grant, QmLoss loss)
-{
-    (void) argument;
-    (void) key;
-    (void) grant;
-    if (loss == QM_LOSS_TAKEN)
-        atomic_fetch_add(&losses, 1);
-}
+static QtLosses losses;
 
 static int
 setup(void **state)
@@ -38,7 +27,7 @@ setup(void **state)
     const char *const more[] = {"--replicaof", "127.0.0.1", port, NULL};
 
     (void) state;
-    atomic_store(&losses, 0);
+    memset(&losses, 0, sizeof(losses));
     qt_redis_start(&master, 0, NULL);
     snprintf(port, sizeof(port), "%d", master.port);
     qt_redis_start(&replica, 0, more);
@@ -67,7 +56,8 @@ open_one(void)
     const QmLocksOptions options = {.enabled = true,
                                     .type = "redis",
                                     .renew = true,
-                                    .on_loss = note_loss,
+                                    .on_loss = qt_loss_note,
+                                    .on_loss_argument = &losses,
                                     .redis = {.sentinels = sentinels, .addr = "127.0.0.1:1"}};
     QmLocks *locks;
     QmError error;
@@ -91,7 +81,7 @@ test_hold_survives(void **state)
     assert_non_null(strstr(qt_redis_cli(&replica, "ROLE"), "master"));
     assert_ok(locks->functions->extend(locks, KEY, LONG_MS, NULL), locks->functions->error(locks));
     assert_true(locks->functions->holds(locks, KEY, NULL));
-    assert_int_equal(atomic_load(&losses), 0);
+    assert_int_equal(atomic_load(&losses.count), 0);
     assert_ok(locks->functions->unlock(locks, KEY), locks->functions->error(locks));
     assert_ok(other->functions->lock(other, KEY, LONG_MS, 10000, NULL), other->functions->error(other));
     locks->functions->close(locks);
@@ -112,9 +102,8 @@ test_hold_is_lost(void **state)
     assert_ok(locks->functions->try_lock(locks, KEY, 6000, NULL), locks->functions->error(locks));
     qt_redis_stop(&master, SIGKILL);
     kill(replica.pid, SIGCONT);
-    for (int i = 0; i < 3000 && atomic_load(&losses) == 0; i++)
-        usleep(10000);
-    assert_int_equal(atomic_load(&losses), 1);
+    qt_loss_until(&losses, 1);
+    assert_int_equal(losses.loss, QM_LOSS_TAKEN);
     assert_false(locks->functions->holds(locks, KEY, NULL));
     assert_ok(other->functions->try_lock(other, KEY, LONG_MS, NULL), other->functions->error(other));
     assert_code(locks->functions->unlock(locks, KEY), QM_NOT_HELD, locks->functions->error(locks));
