@@ -7,6 +7,7 @@
 #   make demo               instances that share one book, and the locks, at work
 #   make bench, stress      figures; faults and races at length
 #   make matrix             make check on later Debian releases (root only)
+#   make client             libquantmesh, for C and C++; make -C client install installs it
 #   make lint, format       gates over the sources; clang-format in place
 
 MAKEFLAGS += --no-print-directory
@@ -30,7 +31,7 @@ EXTRA_CLEAN = $(EXTENSION)--*.sql .flavour tmp_check
 
 # PGXS has a check of its own, and before test/prepare it may not even be there: our goals do without it, and leave
 # to a second make what else is asked for.
-GOALS = installcheck check check-assert demo bench stress matrix lint format prepare
+GOALS = installcheck check check-assert demo bench stress matrix client lint format prepare
 ifeq ($(filter $(GOALS),$(MAKECMDGOALS)),)
 override with_llvm := no
 NO_INSTALLCHECK = 1
@@ -79,11 +80,14 @@ stress: prepare
 matrix:
 	test/matrix
 
+client: prepare
+	$(MAKE) -C client
+
 lint: prepare
 	test/lint
 
 format:
-	clang-format -i $(SOURCES) $(INCLUDES) $(wildcard test/*/*.[ch])
+	clang-format -i $(SOURCES) $(INCLUDES) $(wildcard client/*.[ch] docs/examples/*.c test/*/*.[ch])
 
 prepare:
 	test/prepare

@@ -54,6 +54,7 @@ typedef struct Parameters
     PQconninfoOption *options;
 } Parameters;
 
+static bool hung_up(const PGconn *conn);
 static bool parameters_read(QmClient *client, Parameters *parameters);
 static void parameter_add(Parameters *parameters, const char *keyword, const char *value);
 static bool parameter_given(const Parameters *parameters, const char *keyword);
@@ -82,7 +83,7 @@ qm_client_ensure(QmClient *client, bool *passes)
                             "55006",
                             "Free the stream first.",
                             "the handle has been made a stream");
-    if (client->conn != NULL && PQstatus(client->conn) == CONNECTION_OK)
+    if (client->conn != NULL && PQstatus(client->conn) == CONNECTION_OK && !hung_up(client->conn))
         return QM_OK;
     qm_client_drop(client);
     if (fault == NULL && (client->connect_timeout_ms < 0 || client->call_timeout_ms < 0))
@@ -101,6 +102,18 @@ qm_client_ensure(QmClient *client, bool *passes)
         qm_client_drop(client);
     }
     return code;
+}
+
+/*
+ * hung_up says whether the server has closed the connection, so that nothing is
+ * sent into one that ended long ago: what was not sent is not in doubt.
+ */
+static bool
+hung_up(const PGconn *conn)
+{
+    struct pollfd descriptor = {.fd = PQsocket(conn), .events = POLLRDHUP};
+
+    return poll(&descriptor, 1, 0) > 0;
 }
 
 /* parameters_read takes conninfo apart and adds our defaults to what it says. */

@@ -204,9 +204,12 @@ stream_connect(QmStream *stream, bool *passes)
     QmClient *client = stream->client;
     QmCode code;
 
-    client->streaming = false;
-    if (client->conn != NULL && PQstatus(client->conn) != CONNECTION_OK)
+    /* With orders under way a connection is read to its end: what it still brings are answers. */
+    if (stream->sent > 0 && PQstatus(client->conn) == CONNECTION_OK)
+        return QM_OK;
+    if (stream->sent > 0)
         stream_break(stream);
+    client->streaming = false;
     code = qm_client_ensure(client, passes);
     client->streaming = true;
     if (code == QM_OK && PQpipelineStatus(client->conn) == PQ_PIPELINE_OFF && PQenterPipelineMode(client->conn) != 1)
@@ -236,7 +239,6 @@ qm_stream_next(QmStream *stream, QmStreamAnswer *answer)
     QmRetry retry;
     bool passes;
 
-    memset(answer, 0, sizeof(*answer));
     if (stream->count == 0)
         return QM_NOT_HELD;
     qm_retry_begin(&retry, &client->retry);
@@ -283,6 +285,7 @@ answer_read(QmStream *stream, int64_t deadline_ns, QmStreamAnswer *answer)
     const Pending *pending = pending_at(stream, 0);
     bool synced = false;
 
+    memset(answer, 0, sizeof(*answer));
     answer->number = pending->number;
     answer->code = QM_ERROR_PROTOCOL;
     while (!synced)

@@ -297,6 +297,25 @@ test_wrong_options(void **state)
     qm_client_free(client);
 }
 
+/* A connection that ended while nothing was asked is no doubt: even a call that is never repeated goes over a new one. */
+static void
+test_ended_while_idle(void **state)
+{
+    QmClient *client = client_to(qt_conninfo());
+    QmClaim *claims;
+    size_t count;
+    int backend;
+
+    (void) state;
+    assert_ok(qm_client_connect(client), qm_client_error(client));
+    backend = qm_client_backend(client);
+    assert_string_equal(qt_ask("SELECT pg_terminate_backend(%d, 30000)", backend), "t");
+    assert_ok(qm_claim_orders(client, "binance", NULL, 0, 10, &claims, &count), qm_client_error(client));
+    assert_int_equal(qm_client_connections(client), 2);
+    qm_free(claims);
+    qm_client_free(client);
+}
+
 /* What the server says besides goes to whoever asked for it, and nowhere else. */
 static void
 note_notice(void *argument, const char *sqlstate, const char *message)
@@ -384,6 +403,7 @@ main(void)
         cmocka_unit_test(test_silent_server),
         cmocka_unit_test(test_call_timeout),
         cmocka_unit_test(test_wrong_options),
+        cmocka_unit_test(test_ended_while_idle),
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_threads),
     };

@@ -55,7 +55,6 @@ accept_one(QtProxy *proxy)
 static void
 cut_now(QtProxy *proxy)
 {
-    proxy->armed = false;
     if (proxy->before != NULL)
         proxy->before(proxy->what);
     if (proxy->cut == QT_SILENT)
@@ -69,9 +68,6 @@ cut_now(QtProxy *proxy)
         close_pair(&proxy->client, &proxy->server);
     if (proxy->after != NULL)
         proxy->after(proxy->what);
-    pthread_mutex_lock(&proxy->mutex);
-    proxy->fired = true;
-    pthread_mutex_unlock(&proxy->mutex);
 }
 
 /* relay passes on what has come from one end. */
@@ -90,7 +86,11 @@ relay(QtProxy *proxy, QtDirection direction)
     counts = proxy->armed && proxy->direction == direction;
     cut = counts && got > 0 && pass >= proxy->left;
     if (cut)
+    {
         pass = proxy->left;
+        proxy->armed = false;
+        proxy->fired = true;
+    }
     if (counts)
         proxy->left -= pass;
     pthread_mutex_unlock(&proxy->mutex);
