@@ -90,12 +90,11 @@ load_begin(QmLoad *load, const char *name, const QmConfigOptions *options)
 static void
 load_text(QmLoad *load, const char *text, size_t text_len)
 {
-    const QmNode *root = qm_yaml_read(load, text, text_len);
-
-    if (root == NULL || load->arena->failed)
+    load->root = qm_yaml_read(load, text, text_len);
+    if (load->root == NULL || load->arena->failed)
         return;
     qm_load_environment(load);
-    qm_load_walk(load, root);
+    qm_load_walk(load);
     if (load->arena->failed)
         return;
     qm_load_inherit(load);

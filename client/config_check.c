@@ -29,6 +29,7 @@ static void check_unused_lock(QmLoad *load, const char *section);
 static void check_risk(QmLoad *load);
 static void warn_unused(QmLoad *load);
 static void report(QmLoad *load, QmConfigSeverity severity, const char *path, QmFinding finding);
+static QmPlace place_of_section(const QmLoad *load, const char *path);
 static QmPlace place_of(const QmLoad *load, const char *path);
 static void report_in(QmLoad *load, const QmObject *object, const char *name, QmConfigSeverity severity,
                       QmFinding finding);
@@ -446,9 +447,9 @@ check_unused_lock(QmLoad *load, const char *section)
     for (const QmKey *key = section_key + 1; key < qm_schema + qm_schema_count && qm_schema_is_child(key, section_key);
          key++)
     {
-        QmPlace place = place_of(load, key->path);
+        QmPlace place = place_of_section(load, section);
 
-        if (place.line == 0)
+        if (place_of(load, key->path).line == 0)
             continue;
         load->unused_seen[section_key - qm_schema] = true;
         if (load->unused_place.line == 0 || place.line < load->unused_place.line)
@@ -509,13 +510,36 @@ warn_unused(QmLoad *load)
                     (QmFinding){qm_text_join(load->arena, "not used: ", names, more), NULL, NULL, NULL});
 }
 
-/* report adds a message about a key of the whole file. */
+/* report adds a message about a key of the whole file: where it is written, or what should have it. */
 static void
 report(QmLoad *load, QmConfigSeverity severity, const char *path, QmFinding finding)
 {
     QmPlace place = place_of(load, path);
 
+    if (!qm_place_is_set(&place))
+        place = place_of_section(load, path);
     qm_load_message(load, severity, &place, path, finding);
+}
+
+/* place_of_section returns the place of the last key on a path that the file has, or of its beginning. */
+static QmPlace
+place_of_section(const QmLoad *load, const char *path)
+{
+    QmPlace place = {.line = 1, .column = 1};
+    const QmNode *node = load->root;
+
+    while (node != NULL && node->kind == QM_NODE_MAP)
+    {
+        char name[QM_CONFIG_KEY_MAX + 1] = "";
+        size_t len = strcspn(path, ".");
+
+        strncat(name, path, len < sizeof(name) ? len : sizeof(name) - 1);
+        node = qm_node_find(node, name);
+        if (node != NULL)
+            place = (QmPlace){.line = node->key_line, .column = node->key_column};
+        path += len + (path[len] == '.');
+    }
+    return place;
 }
 
 /* place_of returns where a key of the whole file was written, if it was. */

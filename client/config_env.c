@@ -252,6 +252,7 @@ static bool
 fail(Expansion *expansion, const char *problem, const char *found, const char *hint)
 {
     expansion->finding->problem = problem;
+    expansion->finding->allowed = "";
     if (found != NULL)
         expansion->finding->found = qm_text_quote(expansion->load->arena, found);
     expansion->finding->hint = hint;

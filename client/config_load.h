@@ -84,6 +84,7 @@ typedef struct QmLoad
     QmConfig *config;
     QmArena *arena;
     const QmConfigOptions *options;
+    const QmNode *root; /* of what the file says */
     QmConfigMessage *messages;
     QmConfigMessage *stops;
 
@@ -134,7 +135,7 @@ extern QmPlace *qm_object_place(const QmObject *object, const QmKey *key);
 extern bool qm_place_is_set(const QmPlace *place);
 
 /* config_walk.c */
-extern void qm_load_walk(QmLoad *load, const QmNode *root);
+extern void qm_load_walk(QmLoad *load);
 
 /* config_value.c */
 typedef enum QmValueResult

@@ -124,6 +124,8 @@ parameters_shown(QmArena *arena, const char *raw)
         if (is_secret_word(raw + at, name_len) && value_len > 0 && !is_reference(raw + value_at, value_len))
         {
             raw = mask(arena, raw, value_at, value_at + value_len);
+            if (arena->failed)
+                return raw;
             question = strchr(raw, '?');
             value_len = strlen(QM_CONFIG_MASK);
         }
@@ -157,6 +159,8 @@ conninfo_shown(QmArena *arena, const char *raw)
         if (is_secret_word(raw + word, word_len) && value_len > 0 && !is_quoted_reference(raw + at, value_len))
         {
             raw = mask(arena, raw, at, at + value_len);
+            if (arena->failed)
+                return raw;
             value_len = strlen(QM_CONFIG_MASK);
         }
         at += value_len;

@@ -28,6 +28,7 @@ static void unknown_key(QmLoad *load, const QmNode *child, const QmKey *parent, 
 static const char *meant(QmLoad *load, const QmKey *parent, const char *name);
 static bool fits_kind(QmLoad *load, const QmNode *node, const QmKey *key, Above above);
 static bool section_is_on(const QmNode *map, const QmKey *key, bool unused);
+static void note_wrong(QmLoad *load, const QmNode *node, const QmKey *key);
 static void note_unused(QmLoad *load, const QmNode *node, const QmKey *key);
 static void stop_for_limit(QmLoad *load, const QmNode *node);
 static void check_shares(QmLoad *load, const QmNode *node);
@@ -35,9 +36,9 @@ static void refuse_value(QmLoad *load, const QmNode *node, const QmKey *key, Abo
 
 /* qm_load_walk goes through the whole file. */
 void
-qm_load_walk(QmLoad *load, const QmNode *root)
+qm_load_walk(QmLoad *load)
 {
-    walk_map(load, root, NULL, (Above){.active = true});
+    walk_map(load, load->root, NULL, (Above){.active = true});
 }
 
 /* walk_map goes through the keys of a mapping; key is NULL at the top. */
@@ -66,8 +67,13 @@ walk_value(QmLoad *load, const QmNode *node, const QmKey *key, Above above)
         note_unused(load, node, key);
         above.unused = true;
     }
-    if (qm_node_is_null(node) || !fits_kind(load, node, key, above))
+    if (qm_node_is_null(node))
         return;
+    if (!fits_kind(load, node, key, above))
+    {
+        note_wrong(load, node, key);
+        return;
+    }
     if (node->kind == QM_NODE_MAP)
         above.active = above.active && section_is_on(node, key, above.unused);
     if ((key->flags & QM_KEY_SHARES) != 0)
@@ -173,6 +179,7 @@ walk_texts(QmLoad *load, const QmNode *list, const QmKey *key, Above above)
 
         if (fits_kind(load, part, &part_key, above) && !above.unused)
         {
+            items[count] = "";
             text = qm_expand(load, part->text, &finding);
             if (text == NULL ||
                 qm_value_store(load, &part_key, &items[count], part->text, text, &finding) != QM_VALUE_STORED)
@@ -231,7 +238,8 @@ refuse_value(QmLoad *load, const QmNode *node, const QmKey *key, Above above, Qm
         finding = (QmFinding){.problem = "wrong"};
     else if (finding.found == NULL)
     {
-        finding.allowed = qm_schema_allowed(key, load->arena);
+        if (finding.allowed == NULL)
+            finding.allowed = qm_schema_allowed(key, load->arena);
         if (!secret)
             finding.found = qm_text_quote(load->arena, node->text);
     }
@@ -283,6 +291,8 @@ meant(QmLoad *load, const QmKey *parent, const char *name)
 {
     const QmKey *key = qm_schema_nearest(parent, name);
 
+    if (parent == NULL && strchr(name, '.') != NULL && qm_schema_find(name) != NULL)
+        return "a key below another one is written on a line of its own, indented";
     if (key == NULL)
         return NULL;
     return qm_text_join(load->arena,
@@ -334,6 +344,21 @@ section_is_on(const QmNode *map, const QmKey *key, bool unused)
     if (enabled == NULL || qm_node_is_null(enabled))
         return !unused;
     return enabled->kind != QM_NODE_SCALAR || !qm_value_is_false(enabled->text);
+}
+
+/* note_wrong remembers that something is there, so that nobody says it was missing. */
+static void
+note_wrong(QmLoad *load, const QmNode *node, const QmKey *key)
+{
+    QmPlace *place;
+
+    if (key->type == QM_TYPE_MAPS && qm_schema_part(key, "[]")[1].scope == QM_SCOPE_MARKET)
+        load->markets_listed = true;
+    if (key->scope == QM_SCOPE_NONE)
+        return;
+    place = qm_object_place(&load->object[key->scope], key);
+    *place = qm_node_place(node);
+    place->wrong = true;
 }
 
 /* note_unused remembers what the one warning at the end names. */

@@ -12,6 +12,9 @@
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
+/* What such a value was is not shown: it may be a secret that its writer forgot to quote. */
+#define QUOTES_HINT "put quotes around a value that begins with * & or !"
+
 typedef struct Anchor
 {
     const char *name;
@@ -90,10 +93,7 @@ qm_yaml_read(QmLoad *load, const char *text, size_t text_len)
                         QM_CONFIG_ERROR,
                         &(QmPlace){.line = fault.line, .column = fault.column},
                         "",
-                        (QmFinding){fault.problem,
-                                    qm_arena_text(load->arena, byte, strlen(byte)),
-                                    NULL,
-                                    "save the file as UTF-8 text"});
+                        (QmFinding){fault.problem, qm_arena_text(load->arena, byte, strlen(byte)), NULL, NULL});
         return NULL;
     }
     if (!yaml_parser_initialize(&reader.parser))
@@ -161,6 +161,7 @@ refuse_syntax(Reader *reader)
     const char *problem = parser->problem != NULL ? parser->problem : "it ends too soon";
     QmPlace place = {.line = (int) parser->problem_mark.line + 1, .column = (int) parser->problem_mark.column + 1};
     QmFinding finding = {.problem = qm_text_join(reader->load->arena, "not YAML: ", problem, "")};
+    char hint[64];
 
     if (parser->error == YAML_MEMORY_ERROR)
     {
@@ -169,6 +170,11 @@ refuse_syntax(Reader *reader)
     }
     if (strstr(problem, "cannot start any token") != NULL)
         finding.hint = "indent with spaces, not with tabs, and put quotes around values that begin with % @ or `";
+    else if (parser->context != NULL && parser->context_mark.line < parser->problem_mark.line)
+    {
+        snprintf(hint, sizeof(hint), "look at what begins on line %zu", parser->context_mark.line + 1);
+        finding.hint = qm_arena_text(reader->load->arena, hint, strlen(hint));
+    }
     else if (strstr(problem, "mapping values are not allowed") != NULL)
         finding.hint = "check the indentation, and put quotes around a value that has a colon in it";
     qm_load_message(reader->load, QM_CONFIG_ERROR, &place, "", finding);
@@ -352,11 +358,7 @@ check_tag(Reader *reader)
         for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
             if (strcmp(tag + strlen(TAG_PREFIX), taken[i]) == 0)
                 return true;
-    return refuse(reader,
-                  "a tag that is not taken",
-                  qm_text_quote(reader->load->arena, tag),
-                  "values without tags",
-                  NULL) != NULL;
+    return refuse(reader, "a tag that is not taken", NULL, "values without tags", QUOTES_HINT) != NULL;
 }
 
 /* new_node returns an empty node, within QM_CONFIG_NODES_MAX. */
@@ -408,11 +410,7 @@ read_alias(Reader *reader, int depth)
     for (size_t i = reader->anchor_count; i > 0; i--)
         if (strcmp(reader->anchors[i - 1].name, name) == 0)
             return copy_node(reader, reader->anchors[i - 1].node, depth);
-    return refuse(reader,
-                  "an alias of nothing",
-                  qm_text_quote(reader->load->arena, name),
-                  "the name of an anchor before it",
-                  NULL);
+    return refuse(reader, "an alias of nothing", NULL, "the name of an anchor before it", QUOTES_HINT);
 }
 
 /* copy_node copies a value with all in it; its place stays where it was written. */
