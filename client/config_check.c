@@ -360,8 +360,11 @@ check_database(QmLoad *load)
     QmDatabaseConfig *database = &load->config->database;
     const char *dsn = database->dsn.value;
     bool uri = strncmp(dsn, "postgres://", 11) == 0 || strncmp(dsn, "postgresql://", 13) == 0;
+    QmPlace place = place_of(load, "database.dsn");
     const char *example = "host=... dbname=..., service=..., or postgresql://...";
 
+    if (place.wrong)
+        return;
     if (strstr(dsn, QM_CONFIG_MASK) != NULL)
         report(load, QM_CONFIG_STOPS_RUN, "database.dsn", (QmFinding){"masked", NULL, NULL, "put the password back"});
     else if (database->type == QM_DATABASE_POSTGRES && dsn[0] == '\0')

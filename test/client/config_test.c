@@ -301,6 +301,21 @@ locks(void **state)
     qm_config_free(config);
 }
 
+/* All that are monitored may be asked to recover, and no more. */
+static void
+recovery_is_possible(void **state)
+{
+    QmConfig *config = load_valid("risk_control: {enabled: true, monitor_symbols: [A, B]}\n" VALID_REST, NULL);
+
+    (void) state;
+    assert_int_equal(config->risk.recovery_threshold, 2);
+    qm_config_free(config);
+    config =
+        load_valid("risk_control: {enabled: true, monitor_symbols: [A, B], recovery_threshold: 1}\n" VALID_REST, NULL);
+    assert_int_equal(config->risk.recovery_threshold, 1);
+    qm_config_free(config);
+}
+
 static void
 cluster_file(void **state)
 {
@@ -394,6 +409,7 @@ main(void)
         cmocka_unit_test(words_and_switches),
         cmocka_unit_test(anchors),
         cmocka_unit_test(locks),
+        cmocka_unit_test(recovery_is_possible),
         cmocka_unit_test(cluster_file),
         cmocka_unit_test(guide_file),
         cmocka_unit_test(standby_file),

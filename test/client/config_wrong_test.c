@@ -42,6 +42,9 @@ static const Wrong wrongs[] = {
     {.text = "\xEF\xBB\xBFweb: {port: x}\n",
      .messages = "c.yaml:1:13: error: web.port: not a number, found \"x\", allowed: a whole number from 1 to 65535"},
     {.text = "system:\n  log_level: \xC3\xA9\xE9\n", .messages = "c.yaml:2:15: error: not UTF-8, found byte 0xe9"},
+    {.text = "system:\n  log_level: \xC0\xAF\n", .messages = "c.yaml:2:14: error: not UTF-8, found byte 0xc0"},
+    {.text = "system:\n  log_level: \xE0\x80\xAF\n", .messages = "c.yaml:2:14: error: not UTF-8, found byte 0xe0"},
+    {.text = "system:\n  log_level: \xF4\x90\x80\x80\n", .messages = "c.yaml:2:14: error: not UTF-8, found byte 0xf4"},
     {.text = "system:\n  log_level: \xED\xA0\x80\n", .messages = "c.yaml:2:14: error: not UTF-8, found byte 0xed"},
     {.text = "system: {log_level: a\x01}\n",
      .messages = "c.yaml:1:22: error: a character that YAML does not allow, found byte 0x01"},
@@ -160,6 +163,9 @@ static const Wrong wrongs[] = {
     {.text = "risk_control: {volume_multiplier: 1e30}\n",
      .messages = "c.yaml:1:35: error: risk_control.volume_multiplier: a number with too many digits, found \"1e30\", "
                  "allowed: a number above 0"},
+    {.text = "risk_control: {volume_multiplier: 100000000000000000000}\n",
+     .messages = "c.yaml:1:35: error: risk_control.volume_multiplier: a number with too many digits, found "
+                 "\"100000000000000000000\", allowed: a number above 0"},
     {.text = "risk_control: {volume_multiplier: 0.123456789012345678901}\n",
      .messages = "c.yaml:1:35: error: risk_control.volume_multiplier: a number with too many digits, found "
                  "\"0.123456789012345678901\", allowed: a number above 0"},
@@ -315,6 +321,9 @@ static const Wrong wrongs[] = {
     {.text = "web: {host: \"${MISSING}\"}\n",
      .messages = "c.yaml:1:13: error: web.host: an environment variable that is not set, found \"MISSING\"; set it, or "
                  "write ${NAME:-default}"},
+    {.text = "database: {type: postgres, dsn: \"password=${MISSING}\"}\n",
+     .messages = "c.yaml:1:33: error: database.dsn: an environment variable that is not set, found \"MISSING\"; set "
+                 "it, or write ${NAME:-default}"},
     {.text = "web: {host: \"${A B}\"}\n",
      .messages = "c.yaml:1:13: error: web.host: a reference that is not understood, found \"${A B}\"; write ${NAME}, "
                  "${NAME:-default} or ${file:/path}; $${ stands for ${ itself"},
