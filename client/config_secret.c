@@ -158,10 +158,13 @@ conninfo_shown(QmArena *arena, const char *raw)
             return QM_CONFIG_MASK;
         if (is_secret_word(raw + word, word_len) && value_len > 0 && !is_quoted_reference(raw + at, value_len))
         {
-            raw = mask(arena, raw, at, at + value_len);
+            /* Quotes stay: the next word may follow without a space. */
+            size_t quote_len = raw[at] == '\'' ? 1 : 0;
+
+            raw = mask(arena, raw, at + quote_len, at + value_len - quote_len);
             if (arena->failed)
                 return raw;
-            value_len = strlen(QM_CONFIG_MASK);
+            value_len = strlen(QM_CONFIG_MASK) + 2 * quote_len;
         }
         at += value_len;
         at += skip_spaces(raw + at);

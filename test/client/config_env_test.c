@@ -202,8 +202,9 @@ secrets_are_masked(void **state)
     static const char *const environment[][2] = {{"PW", "geheim"}, {NULL, NULL}};
     static const char *const shown[][2] = {
         {"host=h password=geheim", "host=h password=********"},
-        {"password = 'ge heim' host=h", "password = ******** host=h"},
-        {"password='it\\\\'s geheim' host=h", "password=******** host=h"},
+        {"password = 'ge heim' host=h", "password = '********' host=h"},
+        {"password='it\\\\'s geheim' host=h", "password='********' host=h"},
+        {"password='geheim'host=h", "password='********'host=h"},
         {"PASSWORD=geheim sslpassword=geheim host=h", "PASSWORD=******** sslpassword=******** host=h"},
         {"host=h password=", "host=h password="},
         {"host=h password=${PW}", "host=h password=${PW}"},
