@@ -101,9 +101,17 @@ qm_expand(QmLoad *load, const char *text, QmFinding *finding)
 {
     Expansion expansion = {.load = load, .finding = finding};
     const char *at = text;
+    const char *problem;
 
     if (strstr(text, "${") == NULL)
         return text;
+    /* A default that is not used is printed again all the same. */
+    problem = qm_text_value_problem(text, strlen(text));
+    if (problem != NULL)
+    {
+        fail(&expansion, problem, NULL, NULL);
+        return NULL;
+    }
     while (*at != '\0')
     {
         if (strncmp(at, "$${", 3) == 0)

@@ -324,6 +324,8 @@ static const Wrong wrongs[] = {
     {.text = "database: {type: postgres, dsn: \"password=${MISSING}\"}\n",
      .messages = "c.yaml:1:33: error: database.dsn: an environment variable that is not set, found \"MISSING\"; set "
                  "it, or write ${NAME:-default}"},
+    {.text = "database: {dsn: \"x${A:-\\n}\"}\n",
+     .messages = "c.yaml:1:17: error: database.dsn: has a line break in it"},
     {.text = "web: {host: \"${A B}\"}\n",
      .messages = "c.yaml:1:13: error: web.host: a reference that is not understood, found \"${A B}\"; write ${NAME}, "
                  "${NAME:-default} or ${file:/path}; $${ stands for ${ itself"},
