@@ -12,6 +12,8 @@
 
 #define UNMASKED SIZE_MAX
 
+static bool has_default(const char *text);
+static bool has_whole_references(const char *text);
 static bool is_reference(const char *text, size_t len);
 static size_t step(const char *text);
 static const char *uri_shown(QmArena *arena, const char *raw, const char *authority);
@@ -34,21 +36,41 @@ qm_secret_shown(QmArena *arena, const char *raw)
 
 /*
  * qm_dsn_shown returns the address of a database without its passwords: a URI,
- * a conninfo of keywords and values, or the name of a file. What is none of them is
- * masked altogether.
+ * a conninfo of keywords and values, or the name of a file. What is none of them,
+ * or has a default in it that may be an address itself, is masked altogether.
  */
 const char *
 qm_dsn_shown(QmArena *arena, const char *raw)
 {
-    const char *scheme_end = strstr(raw, "://");
+    bool uri = strncmp(raw, "postgresql://", 13) == 0 || strncmp(raw, "postgres://", 11) == 0;
+    const char *shown;
 
-    if (is_reference(raw, strlen(raw)))
+    if (is_reference(raw, strlen(raw)) || (strstr(raw, "://") == NULL && strpbrk(raw, "=@") == NULL))
         return qm_arena_text(arena, raw, strlen(raw));
-    if (scheme_end != NULL)
-        return uri_shown(arena, raw, scheme_end + 3);
-    if (strpbrk(raw, "=@") == NULL)
-        return qm_arena_text(arena, raw, strlen(raw));
-    return conninfo_shown(arena, raw);
+    if (has_default(raw))
+        return QM_CONFIG_MASK;
+    shown = uri ? uri_shown(arena, raw, strstr(raw, "://") + 3) : conninfo_shown(arena, raw);
+    return has_whole_references(shown) ? shown : QM_CONFIG_MASK;
+}
+
+/* has_default tells whether some reference in a text has a default. */
+static bool
+has_default(const char *text)
+{
+    for (; *text != '\0'; text += step(text))
+        if (step(text) > 3 && !is_reference(text, step(text)))
+            return true;
+    return false;
+}
+
+/* has_whole_references tells whether masking has left no half of a reference, which could not be loaded again. */
+static bool
+has_whole_references(const char *text)
+{
+    for (; *text != '\0'; text += step(text))
+        if (strncmp(text, "${", 2) == 0 && (step(text) == 1 || memchr(text, '*', step(text)) != NULL))
+            return false;
+    return true;
 }
 
 /* is_reference tells whether a text is nothing but references without a default, which could be a secret itself. */
@@ -90,9 +112,11 @@ static const char *
 uri_shown(QmArena *arena, const char *raw, const char *authority)
 {
     const char *at_sign = strrchr(authority, '@');
-    const char *colon = strchr(authority, ':');
+    const char *colon = authority;
 
-    if (at_sign != NULL && colon != NULL && colon < at_sign && !is_reference(colon + 1, (size_t) (at_sign - colon - 1)))
+    while (*colon != '\0' && *colon != ':')
+        colon += step(colon);
+    if (at_sign != NULL && colon < at_sign && !is_reference(colon + 1, (size_t) (at_sign - colon - 1)))
         raw = mask(arena, raw, (size_t) (colon + 1 - raw), (size_t) (at_sign - raw));
     return parameters_shown(arena, raw);
 }
