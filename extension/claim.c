@@ -114,8 +114,8 @@ is_current(const Claim *claim)
 static ArrayType *
 lock_open_markets(const Claim *claim)
 {
-    static QmQuery query = {"SELECT DISTINCT o.symbol FROM " QM_LIVE_ORDERS
-                            "WHERE l.account = $1 AND o.state = 'intent' ORDER BY o.symbol",
+    static QmQuery query = {"SELECT DISTINCT l.symbol FROM " QM_LIVE_ORDERS
+                            "WHERE l.account = $1 AND o.state = 'intent' ORDER BY l.symbol",
                             1,
                             {TEXTOID}};
     Datum account[] = {CStringGetTextDatum(claim->account)};

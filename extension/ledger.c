@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decimal.h"
+#include "ledger_opening.h"
 #include "ledger_position.h"
 #include "market_number.h"
 #include "miscadmin.h"
@@ -44,10 +45,12 @@ typedef struct Known
 
 static bool try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking);
 static void read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin);
-static bool book(const QmOrder *order, const QmTrade *trade, QmPosition *position, QmBooking *booking);
+static bool is_pruned(const QmOrder *order, const QmTrade *trade, QmOpening *opening, QmBooking *booking);
+static bool book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, QmPosition *position,
+                 QmBooking *booking);
 static bool insert(const QmOrder *order, const QmFill *fill, const QmTrade *trade, const QmRunning *after);
 static void count_trade(const QmOrder *order, const QmFill *fill);
-static QmFill fill_of(const QmOrder *order, const QmTrade *trade);
+static QmFill fill_of(const QmOrder *order, const QmTrade *trade, const QmOpening *opening);
 static bool same_numbers(const Known *known, const QmTrade *trade);
 static bool same_commission(const Known *known, const QmTrade *trade);
 static Jsonb *show(const Known *known);
@@ -67,21 +70,25 @@ qm_ledger_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
 /*
  * try_to_book returns false when it has to be tried again: the position had no
  * row, or another transaction has booked the trade id meanwhile. A trade id
- * belongs to one order on each side; nothing is booked for another.
+ * belongs to one order on each side; nothing is booked for another. What is not in
+ * the ledger and may have been pruned is left alone.
  */
 static bool
 try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
 {
     QmPosition position;
+    QmOpening opening;
     Known same;
     Known twin;
 
     if (qm_position_lock(order, trade->trade_id, &position))
-        return book(order, trade, &position, booking);
+        return is_pruned(order, trade, &opening, booking) || book(order, trade, &opening, &position, booking);
 
     read_known(order, trade, &same, &twin);
     if (!same.found && !twin.found)
     {
+        if (is_pruned(order, trade, &opening, booking))
+            return true;
         qm_position_create(order);
         return false;
     }
@@ -97,7 +104,19 @@ try_to_book(const QmOrder *order, const QmTrade *trade, QmBooking *booking)
         booking->known = show(&twin);
     if (twin.order_id != order->order_id)
         return true;
-    return qm_position_lock(order, NULL, &position) && book(order, trade, &position, booking);
+    if (!qm_position_lock(order, NULL, &position))
+        return false;
+    qm_opening_read(order, trade->trade_id, &opening);
+    return book(order, trade, &opening, &position, booking);
+}
+
+/* is_pruned says whether the trade may be one that the ledger had and that was pruned. */
+static bool
+is_pruned(const QmOrder *order, const QmTrade *trade, QmOpening *opening, QmBooking *booking)
+{
+    qm_opening_read(order, trade->trade_id, opening);
+    booking->pruned = opening->covers;
+    return opening->covers;
 }
 
 /* read_known reads what is booked under the trade's id and side: of its own kind, and of the other. */
@@ -136,9 +155,9 @@ read_known(const QmOrder *order, const QmTrade *trade, Known *same, Known *twin)
 
 /* book adds the trade to the ledger; false when its id was booked meanwhile. The position is locked. */
 static bool
-book(const QmOrder *order, const QmTrade *trade, QmPosition *position, QmBooking *booking)
+book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, QmPosition *position, QmBooking *booking)
 {
-    QmFill fill = fill_of(order, trade);
+    QmFill fill = fill_of(order, trade, opening);
     Numeric before = position->running.quantity;
     QmRunning after = position->running;
 
@@ -158,9 +177,9 @@ book(const QmOrder *order, const QmTrade *trade, QmPosition *position, QmBooking
     return true;
 }
 
-/* fill_of returns the trade as the ledger counts it. */
+/* fill_of returns the trade as the ledger counts it: behind its opening, where fills were pruned. */
 static QmFill
-fill_of(const QmOrder *order, const QmTrade *trade)
+fill_of(const QmOrder *order, const QmTrade *trade, const QmOpening *opening)
 {
     Numeric commission = trade->commission == NULL ? qm_decimal_zero() : qm_decimal_trim(trade->commission);
     Numeric quantity = qm_decimal_trim(trade->quantity);
@@ -170,6 +189,7 @@ fill_of(const QmOrder *order, const QmTrade *trade)
     fill.key.trade_id = trade->trade_id;
     fill.key.sell = !order->buy;
     fill.key.bust = trade->bust;
+    fill.key.executed_at = qm_opening_clamp(opening, &fill.key);
     fill.quantity = trade->bust ? qm_decimal_negate(quantity) : quantity;
     fill.commission = trade->bust ? qm_decimal_negate(commission) : commission;
     fill.commission_asset = trade->commission == NULL ? NULL : trade->commission_asset;
@@ -288,7 +308,8 @@ show(const Known *known)
 static void
 complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooking *booking)
 {
-    QmFill fill = fill_of(order, trade);
+    QmOpening opening = {0};
+    QmFill fill = fill_of(order, trade, &opening);
     bool commission = trade->commission != NULL && trade->commission_asset != NULL && known->commission_asset == NULL;
     bool maker = trade->is_maker >= 0 && !known->maker_known;
     bool time = trade->executed_at != 0 && (!known->time_known || trade->executed_at < known->executed_at);
@@ -296,6 +317,12 @@ complete(const QmOrder *order, const QmTrade *trade, const Known *known, QmBooki
     QmPosition position;
     Numeric before;
 
+    if (time)
+    {
+        qm_opening_read(order, trade->trade_id, &opening);
+        fill.key.executed_at = qm_opening_clamp(&opening, &fill.key);
+        time = !known->time_known || fill.key.executed_at < known->executed_at;
+    }
     if (!commission && !maker && !time)
         return;
     if (!qm_position_lock(order, NULL, &position))

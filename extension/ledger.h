@@ -27,6 +27,7 @@ typedef struct QmBooking
 {
     bool booked;             /* it was new */
     bool completed;          /* it was there, and has learnt its commission, its maker or an earlier time */
+    bool pruned;             /* it may have been booked and pruned: nothing was done */
     Jsonb *known;            /* what the ledger says against it; NULL: nothing */
     Numeric position_change; /* to be told to exposure; zero if none */
 } QmBooking;

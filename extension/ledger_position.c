@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decimal.h"
+#include "ledger_opening.h"
 #include "miscadmin.h"
 #include "query.h"
 #include "query_row.h"
@@ -160,7 +161,7 @@ qm_position_recompute(const QmOrder *order, QmPosition *position, const QmFillKe
     write_position(order, position);
 }
 
-/* read_predecessor reads the running values after the fill before the key; zeros where there is none. */
+/* read_predecessor reads the running values after the fill before the key, or those that the ledger opens with. */
 static void
 read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
 {
@@ -178,11 +179,18 @@ read_predecessor(const QmOrder *order, const QmFillKey *key, QmRunning *running)
                       CStringGetTextDatum(key->trade_id),
                       BoolGetDatum(key->bust),
                       CStringGetTextDatum(key->sell ? "sell" : "buy")};
-    bool found = qm_query_run(&query, values, NULL) > 0;
+    QmOpening opening;
 
-    running->quantity = found ? qm_row_number(0, 0) : qm_decimal_zero();
-    running->cost = found ? qm_row_number(0, 1) : qm_decimal_zero();
-    running->profit = found ? qm_row_number(0, 2) : qm_decimal_zero();
+    if (qm_query_run(&query, values, NULL) > 0)
+    {
+        *running = (QmRunning){qm_row_number(0, 0), qm_row_number(0, 1), qm_row_number(0, 2)};
+        return;
+    }
+    qm_opening_read(order, key->trade_id, &opening);
+    if (opening.exists)
+        *running = opening.running;
+    else
+        *running = (QmRunning){qm_decimal_zero(), qm_decimal_zero(), qm_decimal_zero()};
 }
 
 /*

@@ -1,13 +1,14 @@
 /*
  * Order rows. An order is read under its row lock, changed in memory, and
- * written back together with its event, and its row of quantmesh.live_order, by
- * the one function that updates quantmesh.orders. The columns that follow from others (live, exposed) are
- * computed here, and so is what the order adds to exposure; counts of states and
- * durations are told to the metrics in the same place.
+ * written back, with its event and its row of quantmesh.live_order, by the one
+ * function that updates quantmesh.orders. The columns that follow from others
+ * (live, exposed) are computed here, and so is what the order adds to exposure;
+ * counts of states and durations are told to the metrics in the same place.
  */
 #include "order_row.h"
 
 #include "access/xact.h"
+#include "archive.h"
 #include "catalog/pg_type.h"
 #include "clock.h"
 #include "compat.h"
@@ -63,7 +64,8 @@ static const char *const cancel_states[QM_CANCEL_STATES] = {
 
 /*
  * qm_order_lock locks the order's row until the end of the transaction and
- * returns it as it is now, or NULL when there is none. A caller of repeatable
+ * returns it as it is now, or NULL when there is none. An archived one comes back
+ * for that. A caller of repeatable
  * read whose snapshot is older than the row gets 40001.
  */
 QmOrder *
@@ -82,7 +84,9 @@ qm_order_lock(const char *account, int64 order_id)
     if (qm_query_run(&query, key, NULL) == 0)
     {
         require_visible(key);
-        return NULL;
+        qm_order_unarchive(account, order_id);
+        if (qm_query_run(&query, key, NULL) == 0)
+            return NULL;
     }
     return read_order();
 }

@@ -1,12 +1,12 @@
 /*
- * Placing an order: the steps of one request, from the request id to the row.
+ * Placing an order: the steps of one request, from the request id to its rows.
  *
  * Everything that is locked here stays locked until the transaction ends: the
  * request id, so that one request is worked on once at a time; the market,
  * shared, so that a halt can wait for us; the level, so that the slot that we
  * find free stays free. A request that may wait for the level does so before it
  * locks the market: no halt waits for it meanwhile, and what it is checked
- * against is of after the wait. Only then is room reserved and the row written.
+ * against is of after the wait. Only then is room reserved, and the rows written.
  * The unique indexes hold what the locks promise a second time.
  */
 #include "place.h"
@@ -396,7 +396,7 @@ deny_increase(const QmPlaceRequest *request, const QmMarket *market, const QmBre
                              : psprintf("; %s is reducing: %s", market->state_of, qm_market_reason(market)));
 }
 
-/* store writes the row and lets the commit wait for the disk. */
+/* store writes the rows and lets the commit wait for the disk. */
 static void
 store(const QmPlaceRequest *request, const char *slot, int64 fence, QmPlacement *placement)
 {

@@ -31,7 +31,6 @@ typedef struct QmQueryScope
 } QmQueryScope;
 
 extern void qm_query_begin(QmQueryScope *scope);
-extern void qm_query_interpret(void);
 extern void qm_query_end(const QmQueryScope *scope);
 extern uint64 qm_query_run(QmQuery *query, const Datum *values, const bool *nulls);
 extern uint64 qm_query_read_latest(QmQuery *query, const Datum *values, const bool *nulls);

@@ -75,7 +75,8 @@ read_request(FunctionCallInfo fcinfo, QmPlaceRequest *request)
 static char *
 symbol_of(const char *account, int64 order_id)
 {
-    static QmQuery query = {"SELECT symbol FROM quantmesh.orders WHERE account = $1 AND order_id = $2",
+    static QmQuery query = {"SELECT symbol FROM quantmesh.orders WHERE account = $1 AND order_id = $2 "
+                            "UNION ALL SELECT symbol FROM quantmesh.order_archive WHERE account = $1 AND order_id = $2",
                             2,
                             {TEXTOID, INT8OID}};
     Datum key[] = {CStringGetTextDatum(account), Int64GetDatum(order_id)};

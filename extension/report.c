@@ -152,9 +152,10 @@ is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt)
     int own_attempt;
 
     if (qm_order_id_parse(client_order_id, tag, &order_id, attempt) &&
-        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt))
-        return order_id == order->order_id && strcmp(tag, own_tag) == 0 && *attempt <= order->attempt;
-    *attempt = order->attempt; /* adopted, with an id of somebody else's */
+        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt) && order_id == order->order_id &&
+        strcmp(tag, own_tag) == 0)
+        return *attempt <= order->attempt;
+    *attempt = order->attempt; /* adopted, with an id of somebody else's, be it of our form */
     return strcmp(order->client_order_id, client_order_id) == 0;
 }
 
@@ -257,7 +258,10 @@ raise_reported(QmOrder *order, Numeric quantity)
         order->reported_quantity = qm_decimal_trim(quantity);
 }
 
-/* book_trade books the report's trade or bust, and counts it for the order if it is new. */
+/*
+ * book_trade books the report's trade or bust, and counts it for the order if it is
+ * new. A bust of a trade that was pruned is only recorded.
+ */
 static void
 book_trade(Application *app)
 {
@@ -271,6 +275,8 @@ book_trade(Application *app)
     app->fill_completed = booking.completed;
     if (booking.known != NULL)
         found(app->result, report, app->before, "FILL_MISMATCH", subject, booking.known);
+    if (booking.pruned && report->trade.bust)
+        found(app->result, report, app->before, "TRADE_BUST", subject, show_order(app->before));
     if (!booking.booked)
         return;
     app->news.event = report->trade.bust ? "bust" : "fill";

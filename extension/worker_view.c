@@ -179,7 +179,7 @@ put_sample(StringInfo out, const char *name, const char *type, const char *help,
 
 /*
  * qm_worker_notice is quantmesh.worker_notice. Scripts of extensions run with
- * client_min_messages at warning; here the session's own setting counts.
+ * client_min_messages at warning; here the one that the session began with counts.
  */
 Datum
 qm_worker_notice(PG_FUNCTION_ARGS)

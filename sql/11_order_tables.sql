@@ -117,8 +117,9 @@ CREATE TABLE quantmesh.orders (
 CREATE UNIQUE INDEX orders_request ON quantmesh.orders (account, request_id) WHERE request_id IS NOT NULL;
 
 -- The exposed orders once more, for finding them without reading history. Here and not in indexes of orders: an index
--- whose condition an order leaves when it ends makes that update write all its index entries again. The slot of an order
--- that holds none is # and its id, which no order can ask for; so the key is of slots, and also finds the row again.
+-- whose condition an order leaves when it ends makes that update write all its index entries again, for ever in indexes
+-- that grow with history. The price is a second, small row at placing, and its deletion. The slot of an order that holds
+-- none is # and its id, which no order can ask for; so the key is of slots, and also finds the row again.
 CREATE TABLE quantmesh.live_order (
     account             text COLLATE "C" NOT NULL,
     order_id            bigint NOT NULL,

@@ -80,6 +80,7 @@ BEGIN ATOMIC
         ('reader', 'SELECT ON quantmesh.lock_engine'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.worker_rows()'),
         ('reader', 'SELECT ON quantmesh.workers'),
+        ('reader', 'SELECT ON quantmesh.housekeeping'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.order_transition_rows()'),
         ('reader', 'SELECT ON quantmesh.order_transitions'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.account_is_visible(text)'),
@@ -140,6 +141,10 @@ BEGIN ATOMIC
         ('operator', 'SELECT ON quantmesh.snapshot'),
         ('operator', 'SELECT ON quantmesh.reconcile_run'),
         ('operator', 'SELECT ON quantmesh.force_unlock_log'),
+        ('operator', 'SELECT ON quantmesh.order_archive'),
+        ('operator', 'SELECT ON quantmesh.housekeeping_progress'),
+        ('operator', 'SELECT ON quantmesh.fill_opening'),
+        ('operator', 'SELECT ON quantmesh.fill_sum'),
         ('operator', 'SELECT ON quantmesh.role_right'),
         ('operator', 'SELECT ON quantmesh.fence_floor')
     ) AS o (privilege, statement)

@@ -67,9 +67,9 @@ CREATE VIEW quantmesh.order_history WITH (security_barrier) AS
            o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.created_at, o.submitted_at, o.opened_at,
            o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message
-    FROM quantmesh.orders AS o
-    WHERE NOT o.live AND quantmesh.account_is_visible(o.account);
-COMMENT ON VIEW quantmesh.order_history IS 'Orders that have ended.';
+    FROM (SELECT x.* FROM quantmesh.orders AS x WHERE NOT x.live UNION ALL SELECT y.* FROM quantmesh.order_archive AS y) AS o
+    WHERE quantmesh.account_is_visible(o.account);
+COMMENT ON VIEW quantmesh.order_history IS 'Orders that have ended, archived ones too.';
 COMMENT ON COLUMN quantmesh.order_history.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.order_history.order_id IS 'Our id.';
 COMMENT ON COLUMN quantmesh.order_history.symbol IS 'The symbol.';
@@ -135,14 +135,17 @@ COMMENT ON COLUMN quantmesh.positions.last_trade_id IS 'The trade of that fill.'
 COMMENT ON COLUMN quantmesh.positions.updated_at IS 'When it last changed.';
 
 CREATE VIEW quantmesh.position_sums WITH (security_barrier) AS
-    SELECT f.account, f.symbol, f.strategy, count(*) AS fills,
+    SELECT f.account, f.symbol, f.strategy, sum(f.fills)::bigint AS fills,
            coalesce(sum(f.quantity) FILTER (WHERE f.side = 'buy'), 0) AS bought,
            coalesce(sum(f.quantity) FILTER (WHERE f.side = 'sell'), 0) AS sold,
            coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.base_asset), 0) AS base_commission,
            coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.quote_asset), 0) AS quote_commission,
            trim_scale(coalesce(sum(f.quantity) FILTER (WHERE f.side = 'buy'), 0) - coalesce(sum(f.quantity) FILTER (WHERE f.side = 'sell'), 0)
                       - coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.base_asset), 0)) AS quantity
-    FROM quantmesh.fill AS f LEFT JOIN quantmesh.market AS m ON m.account = f.account AND m.symbol = f.symbol
+    FROM (SELECT x.account, x.symbol, x.strategy, x.side, x.commission_asset, 1 AS fills, x.quantity, x.commission FROM quantmesh.fill AS x
+          UNION ALL
+          SELECT y.account, y.symbol, y.strategy, y.side, y.commission_asset, y.fills, y.quantity, y.commission FROM quantmesh.fill_sum AS y) AS f
+    LEFT JOIN quantmesh.market AS m ON m.account = f.account AND m.symbol = f.symbol
     WHERE quantmesh.account_is_visible(f.account)
     GROUP BY f.account, f.symbol, f.strategy;
 COMMENT ON VIEW quantmesh.position_sums IS 'Positions added up from every fill, to check the view positions against. Reads all history.';
@@ -184,9 +187,11 @@ COMMENT ON COLUMN quantmesh.fills.cost_after IS 'What that position cost.';
 COMMENT ON COLUMN quantmesh.fills.profit_after IS 'Profit that the strategy had realized by then.';
 
 CREATE VIEW quantmesh.commissions WITH (security_barrier) AS
-    SELECT f.account, f.symbol, f.strategy, f.commission_asset, sum(f.commission) AS commission, count(*) AS fills
-    FROM quantmesh.fill AS f
-    WHERE f.commission <> 0 AND quantmesh.account_is_visible(f.account)
+    SELECT f.account, f.symbol, f.strategy, f.commission_asset, sum(f.commission) AS commission, sum(f.charged)::bigint AS fills
+    FROM (SELECT x.account, x.symbol, x.strategy, x.commission_asset, 1 AS charged, x.commission FROM quantmesh.fill AS x WHERE x.commission <> 0
+          UNION ALL
+          SELECT y.account, y.symbol, y.strategy, y.commission_asset, y.charged, y.commission FROM quantmesh.fill_sum AS y WHERE y.charged > 0) AS f
+    WHERE quantmesh.account_is_visible(f.account)
     GROUP BY f.account, f.symbol, f.strategy, f.commission_asset;
 COMMENT ON VIEW quantmesh.commissions IS 'What was paid in commissions, by strategy and asset. Reads all history.';
 COMMENT ON COLUMN quantmesh.commissions.account IS 'The account.';

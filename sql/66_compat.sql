@@ -12,7 +12,7 @@ CREATE VIEW quantmesh_compat.orders WITH (security_barrier) AS
                 WHEN o.state = 'partially_filled' OR o.filled_quantity > 0 THEN 'PARTIALLY_FILLED'
                 ELSE 'NEW' END AS status,
            o.created_at, o.updated_at
-    FROM quantmesh.orders AS o
+    FROM (SELECT x.* FROM quantmesh.orders AS x UNION ALL SELECT y.* FROM quantmesh.order_archive AS y) AS o
     WHERE quantmesh.account_is_visible(o.account);
 COMMENT ON VIEW quantmesh_compat.orders IS
     'All orders. The earlier system stored an order once the exchange had it; here it is there from the start, as NEW and without order_id.';
@@ -55,8 +55,10 @@ CREATE VIEW quantmesh_compat.trades WITH (security_barrier) AS
         WINDOW b AS (PARTITION BY p.account, p.symbol, p.strategy, p.buy_n), s AS (PARTITION BY p.account, p.symbol, p.strategy, p.sell_n)
     )
     SELECT row_number() OVER (ORDER BY greatest(r.bought_at, r.sold_at), r.account, r.symbol, r.strategy, r.upto) AS id,
-           (SELECT o.exchange_order_id FROM quantmesh.orders AS o WHERE o.account = r.account AND o.order_id = r.buy_order) AS buy_order_id,
-           (SELECT o.exchange_order_id FROM quantmesh.orders AS o WHERE o.account = r.account AND o.order_id = r.sell_order) AS sell_order_id,
+           (SELECT o.exchange_order_id FROM quantmesh.orders AS o WHERE o.account = r.account AND o.order_id = r.buy_order
+            UNION ALL SELECT a.exchange_order_id FROM quantmesh.order_archive AS a WHERE a.account = r.account AND a.order_id = r.buy_order) AS buy_order_id,
+           (SELECT o.exchange_order_id FROM quantmesh.orders AS o WHERE o.account = r.account AND o.order_id = r.sell_order
+            UNION ALL SELECT a.exchange_order_id FROM quantmesh.order_archive AS a WHERE a.account = r.account AND a.order_id = r.sell_order) AS sell_order_id,
            r.account AS exchange, r.symbol, r.buy_price, r.sell_price, trim_scale(r.part) AS quantity,
            trim_scale((r.sell_price - r.buy_price) * r.part) AS pnl, greatest(r.bought_at, r.sold_at) AS created_at
     FROM pair AS r

@@ -2,9 +2,8 @@
  * SQL function: watch_instances, which the coordinator calls in every pass. What
  * it promises is in its COMMENT (sql/70_instances.sql).
  *
- * What an ended life leaves behind is looked for in every pass, not only when
- * one has ended: a placement that had found its instance alive may commit after
- * that. Rows that somebody else works on are passed over until the next pass: a
+ * What an ended life leaves behind is looked for in later passes, too: a
+ * placement that had found its instance alive may commit after its end. Rows that somebody else works on are passed over until the next pass: a
  * client that stops in the middle of a transaction must not stop the coordinator.
  */
 #include "instance.h"
@@ -22,6 +21,8 @@
 PG_FUNCTION_INFO_V1(qm_watch_instances);
 
 #define ORPHANS_MAX 1000 /* orders that one pass takes care of */
+#define LATELY "interval '1 min'"
+#define LOOK_AGAIN_US (30 * QM_US_PER_S)
 
 /* An order whose instance's life is over. */
 typedef struct Orphan
@@ -30,10 +31,15 @@ typedef struct Orphan
     int64 order_id;
 } Orphan;
 
+/* What the last pass of this backend has left undone, and when to look at all live orders next. */
+static bool orders_left = false;
+static int64 look_again_us = 0;
+
 static int64 declare_dead(void);
 static bool is_gone(const QmInstance *instance);
+static bool orders_are_due(void);
 static void clear_tasks(void);
-static void clear_orders(void);
+static uint64 clear_orders(void);
 static void hand_over(QmOrder *before);
 static void forget_reply(QmOrder *before);
 static Jsonb *life_of(const QmOrder *order);
@@ -48,7 +54,12 @@ qm_watch_instances(PG_FUNCTION_ARGS)
     qm_instance_prepare("quantmesh.watch_instances()");
     qm_query_begin(&scope);
     ended = declare_dead();
-    qm_instance_clear();
+    clear_tasks();
+    if (ended > 0 || orders_are_due())
+    {
+        orders_left = clear_orders() == ORPHANS_MAX;
+        look_again_us = qm_now_us() + LOOK_AGAIN_US;
+    }
     qm_query_end(&scope);
     if (ended > 0)
         (void) qm_markets_assign();
@@ -106,7 +117,26 @@ void
 qm_instance_clear(void)
 {
     clear_tasks();
-    clear_orders();
+    (void) clear_orders();
+}
+
+/*
+ * orders_are_due says whether a pass has to look at all live orders. Lives have
+ * been left behind lately, or the last look has not seen everything: then every pass
+ * does, otherwise one in a while, for transactions that took longer than that.
+ */
+static bool
+orders_are_due(void)
+{
+    static QmQuery query = {"SELECT EXISTS (SELECT FROM quantmesh.instance WHERE "
+                            "greatest(registered_at, ended_at) > pg_catalog.clock_timestamp() - " LATELY ")",
+                            0,
+                            {0}};
+
+    if (orders_left || qm_now_us() >= look_again_us)
+        return true;
+    (void) qm_query_read_latest(&query, NULL, NULL);
+    return qm_row_bool(0, 0);
 }
 
 /*
@@ -137,8 +167,8 @@ clear_tasks(void)
     (void) qm_query_run(&query, NULL, NULL);
 }
 
-/* clear_orders hands intents of ended lives over, and makes orders unknown that they may have sent. */
-static void
+/* clear_orders hands intents of ended lives over, makes orders unknown that they may have sent, and returns how many. */
+static uint64
 clear_orders(void)
 {
     static QmQuery query =
@@ -166,6 +196,7 @@ clear_orders(void)
         else
             forget_reply(order);
     }
+    return count;
 }
 
 /* hand_over makes an intent nobody's, so that anybody may claim it, and tells the market's owner. */

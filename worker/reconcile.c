@@ -206,7 +206,6 @@ run(QmPass *pass)
     pass->run_id = qm_fence_draw();
     pass->started_at = GetCurrentTimestamp();
     qm_query_begin(&scope);
-    qm_query_interpret();
     MemoryContextSwitchTo(pass->memory);
     if (qm_pass_find_snapshot(pass))
         judge(pass);
@@ -224,7 +223,6 @@ run(QmPass *pass)
     begin(pass);
     qm_place_prepare(function, pass->account);
     qm_query_begin(&scope);
-    qm_query_interpret();
     qm_pass_record(pass);
     qm_query_end(&scope);
     commit(pass);

@@ -1,6 +1,7 @@
 /*
  * Reconciliation, loading: a snapshot, and what we have of its market, as the
- * arrays that the classifier compares. Reads only.
+ * arrays that the classifier compares. Reads only, but that archived orders which
+ * the snapshot names come back first.
  *
  * An order counts as settled when the transaction that changed it last was
  * visible to the snapshot of ours that was taken when the task to fetch was given
@@ -12,6 +13,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "amount.h"
+#include "archive.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "access/subtrans.h"
@@ -421,6 +423,7 @@ load_named(Loading *loading, Datum *ids, int nids)
     if (nids == 0)
         return;
     values[2] = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
+    qm_orders_unarchive(loading->pass->account, DatumGetArrayTypeP(values[2]));
     load_locals(loading, qm_pass_query(loading->pass, &query, values));
     for (int i = 1; i < loading->nlocals; i++)
     {
@@ -520,15 +523,20 @@ is_ours(Loading *loading, const char *client_order_id)
     return loading->tag_is_own;
 }
 
-/* judge_known_trades says of every trade whether the ledger has it, and whether it has it as the exchange says. */
+/*
+ * judge_known_trades says of every trade whether the ledger has it, and whether it
+ * has it as the exchange says. What may have been pruned counts as had.
+ */
 static void
 judge_known_trades(Loading *loading, QmRemoteTrade *trades)
 {
     static QmQuery query =
-        {"SELECT t.number, f.quantity = t.quantity AND f.price = t.price "
+        {"SELECT t.number, f.trade_id IS NULL OR (f.quantity = t.quantity AND f.price = t.price) "
          "FROM unnest($3, $4, $5, $6) WITH ORDINALITY AS t (trade_id, side, quantity, price, number) "
-         "JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
-         "AND f.side = t.side AND f.kind = 'trade'",
+         "LEFT JOIN quantmesh.fill AS f ON f.account = $1 AND f.symbol = $2 AND f.trade_id = t.trade_id "
+         "AND f.side = t.side AND f.kind = 'trade' "
+         "WHERE f.trade_id IS NOT NULL OR (t.trade_id ~ '^[0-9]{1,18}$' AND t.trade_id::numeric <= "
+         "(SELECT max(o.pruned_trade) FROM quantmesh.fill_opening AS o WHERE o.account = $1 AND o.symbol = $2))",
          6,
          {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID}};
     const QmSnapshot *snapshot = &loading->pass->snapshot;

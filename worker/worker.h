@@ -22,6 +22,7 @@ extern PGDLLEXPORT void qm_floor_writer_main(Datum arg);
 
 extern int64 qm_ttl_enforce(void);
 extern int64 qm_supervise(bool reloaded);
+extern void qm_housekeeping_hurry(void);
 extern void qm_housekeeping_pass(void);
 extern void qm_reconcile_pass(void);
 

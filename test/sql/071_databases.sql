@@ -14,7 +14,7 @@ SELECT plan(10);
 
 SELECT quantmesh.reset_metrics() \gset
 SELECT quantmesh.try_lock('order:db:S:1', '0') AS f1, quantmesh.try_lease('order:db:S:2', 'here', '20 s') AS f2 \gset
-\set out `psql -XAtq -d $OTHER -c "CREATE EXTENSION quantmesh" -c "SELECT quantmesh.reset_metrics()" -c "SELECT quantmesh.try_xact_lock_many(ARRAY['order:db:S:1', 'order:db:S:2', 'order:db:S:3']) > 0" -c "SELECT quantmesh.try_lease('order:db:S:2', 'there', '20 s') > 0" -c "SELECT string_agg(key || mode || instance, ',') FROM quantmesh.locks" -c "SELECT count(*) FROM quantmesh.lock_conflicts" -c "SELECT acquired, conflicts FROM quantmesh.lock_metrics WHERE label = 'order:db:S'" 2>&1 | tr '\n' ' '`
+\set out `PGOPTIONS="-c client_min_messages=warning" psql -XAtq -d $OTHER -c "CREATE EXTENSION quantmesh" -c "SELECT quantmesh.reset_metrics()" -c "SELECT quantmesh.try_xact_lock_many(ARRAY['order:db:S:1', 'order:db:S:2', 'order:db:S:3']) > 0" -c "SELECT quantmesh.try_lease('order:db:S:2', 'there', '20 s') > 0" -c "SELECT string_agg(key || mode || instance, ',') FROM quantmesh.locks" -c "SELECT count(*) FROM quantmesh.lock_conflicts" -c "SELECT acquired, conflicts FROM quantmesh.lock_metrics WHERE label = 'order:db:S'" 2>&1 | tr '\n' ' '`
 SELECT is(trim(:'out'), 't t order:db:S:2leasethere 0 4|0', 'the same keys are free in another database, which sees its own locks and counters only');
 SELECT results_eq('SELECT key, mode, instance FROM quantmesh.locks ORDER BY key', $$ VALUES ('order:db:S:1', 'session', NULL), ('order:db:S:2', 'lease', 'here') $$, 'this database sees its own too');
 SELECT is((SELECT acquired FROM quantmesh.lock_metrics WHERE label = 'order:db:S'), 2::bigint, 'and counts its own');
@@ -26,7 +26,7 @@ SELECT is((quantmesh.lock_holder('order:db:S:2')).owner, 'here', 'the lease here
 
 DROP DATABASE :other_database;
 CREATE DATABASE :other_database;
-\set out `psql -XAtq -d $OTHER -c "CREATE EXTENSION quantmesh" -c "SELECT count(*) FROM quantmesh.locks" -c "SELECT quantmesh.try_lease('order:db:S:2', 'again', '1 s') > 0" 2>&1 | tr '\n' ' '`
+\set out `PGOPTIONS="-c client_min_messages=warning" psql -XAtq -d $OTHER -c "CREATE EXTENSION quantmesh" -c "SELECT count(*) FROM quantmesh.locks" -c "SELECT quantmesh.try_lease('order:db:S:2', 'again', '1 s') > 0" 2>&1 | tr '\n' ' '`
 SELECT is(trim(:'out'), '0 t', 'a new database of that name has no locks');
 SELECT ok(quantmesh.unlock('order:db:S:1') AND quantmesh.release_lease('order:db:S:2', 'here', :f2), 'given back');
 SELECT is_empty('SELECT * FROM quantmesh.locks', 'nothing is left');

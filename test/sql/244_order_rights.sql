@@ -11,7 +11,7 @@ CREATE ROLE qm_rights_member IN ROLE qm_rights_trader;
 CREATE ROLE qm_rights_reader;
 CREATE ROLE qm_rights_operator;
 
-SELECT plan(1301);
+SELECT plan(1401);
 
 -- Runs one statement as a role and undoes it. Returns ok or the SQLSTATE.
 CREATE FUNCTION pg_temp.run_as(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -98,7 +98,7 @@ INSERT INTO deed SELECT format('SELECT * FROM quantmesh_compat.%I', v), 'ro' FRO
 CREATE TEMP TABLE data_table AS SELECT c.relname AS name FROM pg_class AS c JOIN pg_extension AS e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'quantmesh';
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh.%I', name), 'o' FROM data_table;
 INSERT INTO deed SELECT format('%s quantmesh.%I', verb, name), '' FROM data_table, unnest(ARRAY['DELETE FROM', 'TRUNCATE', 'INSERT INTO quantmesh.account SELECT * FROM quantmesh.account; DELETE FROM']) AS verb;
-INSERT INTO deed VALUES ('UPDATE quantmesh.orders SET state = state', ''), ('UPDATE quantmesh.order_history SET account = account', ''), ('LOCK quantmesh.market', ''),
+INSERT INTO deed VALUES ('UPDATE quantmesh.orders SET state = state', ''), ('UPDATE quantmesh.discrepancies SET account = account', ''), ('LOCK quantmesh.market', ''),
     ('CREATE TABLE quantmesh_compat.mine ()', ''), ('SET quantmesh.allow_drop = on', ''), ('SET quantmesh.allow_async_commit = on', '');
 SELECT is(pg_temp.run_as(r.role, d.statement) = '42501', position(r.letter IN d.who) = 0,
           format('%s %s %s', r.role, CASE WHEN position(r.letter IN d.who) = 0 THEN 'may not' ELSE 'may' END, left(d.statement, 100)))

@@ -1,7 +1,9 @@
 -- Shows that the extension cannot be dropped, in any way, while orders are live; that it can be once they have ended, or
 -- when a superuser insists; and that other drops are none of its business.
 \set ON_ERROR_ROLLBACK off
-SET client_min_messages = warning;
+-- CREATE EXTENSION looks at what the session began with.
+ALTER DATABASE :"DBNAME" SET client_min_messages = warning;
+\connect
 DROP ROLE IF EXISTS qm_drop_owner, qm_drop_operator;
 
 SELECT plan(31);

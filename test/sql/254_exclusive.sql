@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 \ir rows_eq.psql
 
-SELECT plan(39);
+SELECT plan(41);
 
 SELECT quantmesh.set_market('acc', 'EUSDT', tick_size => 0.01, step_size => 0.001, mode => 'exclusive'), quantmesh.set_market('acc', 'SUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(name text, epoch bigint, price numeric, market text DEFAULT 'EUSDT', submit boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
@@ -85,6 +85,15 @@ SELECT quantmesh.set_market('acc', 'EUSDT', mode => 'exclusive') \gset
 SELECT is(pg_temp.place(NULL, NULL, 41), 'denied NOT_ASSIGNED', 'made exclusive, it is not');
 SELECT is(pg_temp.place('b', :b, 41), 'placed', '... but to its owner');
 SELECT is(instance || ' ' || mode, 'b exclusive', 'the view says so') FROM quantmesh.assignments WHERE symbol = 'EUSDT' AND current;
+
+-- The market is the owner's life's: the next one of that name has to be given it.
+BEGIN;
+SELECT quantmesh.leave_instance('b', :b) \gset
+SELECT epoch AS b FROM quantmesh.register_instance('b', '{acc:*}', ttl => '29 s', standby => true) \gset
+COMMIT;
+SELECT is(pg_temp.place('b', :b, 42), 'denied NOT_ASSIGNED', 'the next life of the owner has the market only when it is given it');
+SELECT quantmesh.assign_markets() \gset
+SELECT is(pg_temp.place('b', :b, 42), 'placed', '...');
 
 -- A repeated request is answered whoever has the market now.
 SELECT order_id AS first FROM quantmesh.place_order('acc', 'EUSDT', 'buy', 30, 1, request_id => 'r', instance => 'b', epoch => :b) \gset
