@@ -28,8 +28,8 @@ static void insert(const QmAdoption *adoption, QmOrder *order);
 
 /*
  * qm_order_adopt stores the order as open, with what the exchange says was
- * filled as reported, and returns its id. Its fills are booked by whoever brings
- * them.
+ * filled as reported, and returns its id; 0 when there is an order of that id.
+ * Its fills are booked by whoever brings them.
  */
 int64
 qm_order_adopt(const QmAdoption *adoption)
@@ -41,6 +41,8 @@ qm_order_adopt(const QmAdoption *adoption)
     char *other_id;
 
     read_adoption(adoption, &order);
+    if (adoption->ours && qm_order_lock(order.account, order.order_id) != NULL)
+        return 0;
     insert(adoption, &order);
     before = order;
     before.reported_quantity = before.filled_quantity;

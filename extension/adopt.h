@@ -24,7 +24,7 @@ typedef struct QmAdoption
     Numeric filled_quantity;
 } QmAdoption;
 
-/* Called inside a scope of query.h, after qm_place_prepare. Both return the order's id. */
+/* Called inside a scope of query.h, after qm_place_prepare. */
 extern int64 qm_order_adopt(const QmAdoption *adoption);
 extern void qm_order_amend(QmOrder *order, Numeric price, Numeric quantity);
 

@@ -152,9 +152,10 @@ is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt)
     int own_attempt;
 
     if (qm_order_id_parse(client_order_id, tag, &order_id, attempt) &&
-        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt))
-        return order_id == order->order_id && strcmp(tag, own_tag) == 0 && *attempt <= order->attempt;
-    *attempt = order->attempt; /* adopted, with an id of somebody else's */
+        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt) && order_id == order->order_id &&
+        strcmp(tag, own_tag) == 0)
+        return *attempt <= order->attempt;
+    *attempt = order->attempt; /* adopted, with an id of somebody else's, be it of our form */
     return strcmp(order->client_order_id, client_order_id) == 0;
 }
 

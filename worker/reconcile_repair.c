@@ -16,9 +16,11 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+static bool is_second(const QmPass *pass, const QmFinding *finding);
 static QmFate repair(const QmPass *pass, const QmFinding *finding);
 static QmFate apply_remote(const QmPass *pass, const QmFinding *finding);
 static QmFate book_trade(const QmPass *pass, const QmFinding *finding);
+static char *client_id_of(const QmPass *pass, const QmFinding *finding);
 static QmFate adopt(const QmPass *pass, const QmFinding *finding);
 static QmFate amend(const QmPass *pass, const QmFinding *finding);
 static QmFate move(const QmPass *pass, const QmFinding *finding, QmOrderEvent event);
@@ -35,10 +37,25 @@ QmFate
 qm_pass_repair(const QmPass *pass, const QmFinding *finding)
 {
     QmFate fate = repair(pass, finding);
+    bool cancel = finding->also == QM_REPAIR_CANCEL && pass->policy >= QM_POLICY_ENFORCE;
 
-    if (fate == QM_FATE_REPAIRED && finding->also == QM_REPAIR_CANCEL && pass->policy >= QM_POLICY_ENFORCE)
+    if (is_second(pass, finding))
+        return cancel ? ask(pass, finding, "cancel_order", 0) : QM_FATE_RECORDED;
+    if (cancel && fate == QM_FATE_REPAIRED)
         cancel_too(pass, finding);
     return fate;
+}
+
+/*
+ * is_second says whether the finding is about one more open order under an id of a
+ * live one: another attempt of it. To know its id does not end that; and if it is
+ * canceled, then by the exchange's id alone, since the order is to stay.
+ */
+static bool
+is_second(const QmPass *pass, const QmFinding *finding)
+{
+    return finding->code == QM_FINDING_ORPHAN_OURS && finding->local >= 0 &&
+           qm_order_is_live(pass->comparison.locals[finding->local].state);
 }
 
 /* repair does the first part of it. */
@@ -85,7 +102,7 @@ apply_remote(const QmPass *pass, const QmFinding *finding)
     QmReportResult result = {0};
     QmReport report = {.account = pass->account,
                        .symbol = pass->symbol,
-                       .client_order_id = unconstify(char *, pass->comparison.remotes[finding->remote].client_order_id),
+                       .client_order_id = remote->client_order_id,
                        .exchange_order_id = remote->exchange_order_id,
                        .state = filled ? "partially_filled" : "open",
                        .said = QM_SAID_EVENT,
@@ -106,7 +123,7 @@ book_trade(const QmPass *pass, const QmFinding *finding)
     QmReportResult result = {0};
     QmReport report = {.account = pass->account,
                        .symbol = pass->symbol,
-                       .client_order_id = unconstify(char *, pass->comparison.trades[finding->trade].client_order_id),
+                       .client_order_id = client_id_of(pass, finding),
                        .exchange_order_id = trade->exchange_order_id,
                        .said = QM_SAID_NOTHING,
                        .has_trade = true,
@@ -126,7 +143,24 @@ book_trade(const QmPass *pass, const QmFinding *finding)
     return result.order_id != 0 ? QM_FATE_REPAIRED : QM_FATE_OVERTAKEN;
 }
 
-/* adopt makes a row of an open order, unless one has come up meanwhile. */
+/*
+ * client_id_of returns the client order id that the snapshot gives the finding's
+ * trade, or its open order; NULL if neither. Then the exchange's id finds the order,
+ * and which attempt of it has traded.
+ */
+static char *
+client_id_of(const QmPass *pass, const QmFinding *finding)
+{
+    const QmSnapshotTrade *trade = &pass->snapshot.trades[finding->trade];
+    const QmSnapshotOrder *order = finding->remote < 0 ? NULL : &pass->snapshot.orders[finding->remote];
+
+    if (trade->client_order_id != NULL || order == NULL ||
+        strcmp(order->exchange_order_id, trade->exchange_order_id) != 0)
+        return trade->client_order_id;
+    return order->client_order_id;
+}
+
+/* adopt makes a row of an open order, unless one has come up meanwhile, or its id is that of an order of another market. */
 static QmFate
 adopt(const QmPass *pass, const QmFinding *finding)
 {
@@ -146,11 +180,10 @@ adopt(const QmPass *pass, const QmFinding *finding)
 
     if (qm_order_find_exchange(pass->account, pass->symbol, remote->exchange_order_id, &attempt) != 0)
         return QM_FATE_OVERTAKEN;
-    (void) qm_order_adopt(&adoption);
-    return QM_FATE_REPAIRED;
+    return qm_order_adopt(&adoption) != 0 ? QM_FATE_REPAIRED : QM_FATE_RECORDED;
 }
 
-/* amend takes over the price and quantity that somebody has changed at the exchange. */
+/* amend takes over the price and quantity that somebody has changed at the exchange. A price where there was none is another order. */
 static QmFate
 amend(const QmPass *pass, const QmFinding *finding)
 {
@@ -159,6 +192,8 @@ amend(const QmPass *pass, const QmFinding *finding)
 
     if (order == NULL)
         return QM_FATE_OVERTAKEN;
+    if ((remote->price == NULL) != (order->price == NULL))
+        return QM_FATE_RECORDED;
     qm_order_amend(order, remote->price, remote->quantity);
     return QM_FATE_REPAIRED;
 }
@@ -286,9 +321,10 @@ ask(const QmPass *pass, const QmFinding *finding, const char *kind, int64 order_
     values[1] = Int64GetDatum(qm_fence_draw());
     values[2] = CStringGetTextDatum(kind);
     values[3] = CStringGetTextDatum(pass->symbol);
-    values[4] = CStringGetTextDatum(intents         ? ""
-                                    : order_id != 0 ? psprintf(INT64_FORMAT, order_id)
-                                                    : qm_finding_subject(pass, finding));
+    values[4] = CStringGetTextDatum(intents                ? ""
+                                    : order_id != 0        ? psprintf(INT64_FORMAT, order_id)
+                                    : finding->remote >= 0 ? psprintf("%s:%s", pass->symbol, exchange_order_id)
+                                                           : qm_finding_subject(pass, finding));
     values[5] = Int64GetDatum(order_id);
     nulls[5] = order_id == 0;
     values[6] = client_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(client_order_id);

@@ -1,0 +1,60 @@
+-- Shows the corners of reconciliation: orders that cannot be repaired, two attempts of one order at the exchange, what
+-- stays until it is dealt with, trust after a failover, balances of an account with several markets, and what passes cost.
+\set ON_ERROR_ROLLBACK off
+\ir rows_eq.psql
+
+SELECT * FROM no_plan();
+
+CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair', account text DEFAULT 'more') RETURNS void LANGUAGE sql AS $$
+    SELECT quantmesh.set_market($3, $1, tick_size => 0.01, step_size => 0.001, base_asset => 'BASE' || $1, quote_asset => 'USDT');
+    SELECT quantmesh.set_reconcile($3, $1, policy => $2, grace => '0');
+$$;
+CREATE FUNCTION pg_temp.submit(symbol text, orders jsonb DEFAULT '[]', trades jsonb DEFAULT '[]', balances jsonb DEFAULT '[{"asset": "USDT", "free": "1"}]', account text DEFAULT 'more')
+    RETURNS bigint LANGUAGE sql AS $$
+    SELECT quantmesh.submit_snapshot($5, $1, quantmesh.request_snapshot($5, $1), now(), now(), $2, $3, $4)
+$$;
+CREATE FUNCTION pg_temp.pass(symbol text, account text DEFAULT 'more') RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(concat_ws(' ', r.code, r.repair, r.outcome), ', '), 'clean') FROM quantmesh.reconcile($2, $1) AS r
+$$;
+CREATE FUNCTION pg_temp.unresolved(symbol text) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(code || ' ' || seen_count, ', ' ORDER BY code), 'none') FROM quantmesh.discrepancy WHERE account = 'more' AND discrepancy.symbol = $1 AND resolved_at IS NULL
+$$;
+-- An open order and a trade as the exchange shows them.
+CREATE FUNCTION pg_temp.remote(client_order_id text, exchange_order_id text, changes jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object('client_order_id', $1, 'exchange_order_id', $2, 'side', 'buy', 'price', '100', 'quantity', '1') || $3)
+$$;
+CREATE FUNCTION pg_temp.trade(trade_id text, exchange_order_id text, quantity text DEFAULT '1', client_order_id text DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('trade_id', $1, 'exchange_order_id', $2, 'client_order_id', $4, 'side', 'buy', 'quantity', $3, 'price', '100', 'executed_at', '2026-01-01T00:00:00Z')))
+$$;
+
+-- An id of ours in a market where the order is not: an instance that mixes markets up, say.
+SELECT pg_temp.market('MINE'), pg_temp.market('OTHER') \gset
+SELECT client_order_id AS mine FROM quantmesh.place_order('more', 'MINE', 'buy', 100, 1) \gset
+SELECT pg_temp.submit('OTHER', jsonb_build_array(pg_temp.remote(:'mine', 'o1'))) \gset
+SELECT is(pg_temp.pass('OTHER'), 'ORPHAN_OURS adopt recorded', 'an order of another market is not adopted a second time, and does not fail the pass');
+SELECT is((SELECT count(*) FROM quantmesh.orders WHERE client_order_id = :'mine'), 1::bigint, 'it is one order');
+
+-- What the exchange makes of a market order may have a price: that cannot be taken over.
+SELECT pg_temp.market('TYPE') \gset
+SELECT client_order_id AS typed FROM quantmesh.place_order('more', 'TYPE', 'buy', NULL, 1, order_type => 'market', time_in_force => 'ioc') \gset
+SELECT quantmesh.apply_report('more', 'TYPE', :'typed', 't1', 'open') \gset
+SELECT pg_temp.submit('TYPE', jsonb_build_array(pg_temp.remote(:'typed', 't1'))) \gset
+SELECT is(pg_temp.pass('TYPE'), 'QTY_PRICE_DRIFT amend recorded', 'a market order that has a price there is only recorded');
+
+-- Two attempts of one order at the exchange: the first was said not to be processed, and was.
+SELECT pg_temp.market('TWO', 'enforce') \gset
+SELECT order_id AS two, client_order_id AS a0, fence AS two_fence FROM quantmesh.place_order('more', 'TWO', 'buy', 100, 1) \gset
+SELECT (quantmesh.resolve_submission('more', :two, :two_fence, 'not_processed')).state \gset
+SELECT client_order_id AS a1 FROM quantmesh.claim_orders('more') WHERE order_id = :two \gset
+SELECT (quantmesh.apply_report('more', 'TWO', :'a1', 'x1', 'open')).state AS a1_state, (quantmesh.apply_report('more', 'TWO', :'a0', 'x0', 'open')).state AS a0_state \gset
+SELECT pg_temp.submit('TWO', jsonb_build_array(pg_temp.remote(:'a0', 'x0'), pg_temp.remote(:'a1', 'x1'))) \gset
+SELECT is(pg_temp.pass('TWO'), 'ORPHAN_OURS apply asked', 'a second attempt that is open, too, is canceled by those who enforce');
+SELECT pg_temp.rows_eq(format($$ SELECT kind, order_id, exchange_order_id FROM quantmesh.task WHERE account = 'more' AND symbol = 'TWO' AND finished_at IS NULL AND kind <> 'query_order' $$, :two),
+                       $$ VALUES ('cancel_order', NULL::bigint, 'x1') $$, 'by the exchange''s id');
+SELECT is((SELECT cancel_state FROM quantmesh.orders WHERE order_id = :two), 'none', 'the order is to stay');
+SELECT matches(pg_temp.unresolved('TWO'), 'ORPHAN_OURS 1', 'and people can see it');
+SELECT pg_temp.submit('TWO', jsonb_build_array(pg_temp.remote(:'a0', 'x0'), pg_temp.remote(:'a1', 'x1')), pg_temp.trade('two1', 'x0')) \gset
+SELECT matches(pg_temp.pass('TWO'), 'MISSED_FILL book repaired', 'a trade of the earlier attempt, by the exchange''s id alone');
+SELECT is((SELECT state || ' ' || filled_quantity FROM quantmesh.orders WHERE order_id = :two), 'partially_filled 1', 'does not end the order while the last attempt is open');
+
+SELECT * FROM finish();
