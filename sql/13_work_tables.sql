@@ -205,7 +205,7 @@ COMMENT ON COLUMN quantmesh.reconcile_run.realized_profit IS 'Realized profit of
 COMMENT ON COLUMN quantmesh.reconcile_run.open_buys IS 'Live buys afterwards.';
 COMMENT ON COLUMN quantmesh.reconcile_run.open_sells IS 'Live sells afterwards.';
 COMMENT ON COLUMN quantmesh.reconcile_run.pending_sell IS 'What live sells can still sell.';
-COMMENT ON COLUMN quantmesh.reconcile_run.message IS 'Why it was discarded, skipped or failed.';
+COMMENT ON COLUMN quantmesh.reconcile_run.message IS 'Why it was discarded, skipped or failed, or the first finding whose repair failed.';
 
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.instance_market', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fixed_assignment', '');

@@ -57,4 +57,57 @@ SELECT pg_temp.submit('TWO', jsonb_build_array(pg_temp.remote(:'a0', 'x0'), pg_t
 SELECT matches(pg_temp.pass('TWO'), 'MISSED_FILL book repaired', 'a trade of the earlier attempt, by the exchange''s id alone');
 SELECT is((SELECT state || ' ' || filled_quantity FROM quantmesh.orders WHERE order_id = :two), 'partially_filled 1', 'does not end the order while the last attempt is open');
 
+-- What stays until it is dealt with.
+SELECT pg_temp.market('STAYS'), pg_temp.market('STAYSREP', 'report') \gset
+SELECT client_order_id AS over FROM quantmesh.place_order('more', 'STAYS', 'buy', 100, 1) \gset
+SELECT (quantmesh.apply_report('more', 'STAYS', :'over', 's1', trade_id => 's1', last_quantity => 1.5, last_price => 100)).state \gset
+SELECT is(pg_temp.unresolved('STAYS'), 'OVERFILL 1', 'an order that was overfilled, and has ended');
+SELECT pg_temp.submit('STAYS') \gset
+SELECT is(pg_temp.pass('STAYS'), 'clean', 'is not looked at by later passes');
+SELECT is(pg_temp.unresolved('STAYS'), 'OVERFILL 1', 'which do not resolve it');
+SELECT quantmesh.resolve_discrepancy('more', discrepancy_id, 'seen') FROM quantmesh.discrepancy WHERE symbol = 'STAYS' AND resolved_at IS NULL \gset
+SELECT (quantmesh.apply_report('more', 'STAYS', exchange_order_id => 's99', trade_id => 's2', last_quantity => 1, last_price => 100)).discrepancy \gset
+SELECT pg_temp.submit('STAYS') \gset
+SELECT is(pg_temp.pass('STAYS') || ', ' || pg_temp.unresolved('STAYS'), 'clean, EXTERNAL_ORDER 1', 'a reported trade that could not be booked stays');
+SELECT pg_temp.submit('STAYS', jsonb_build_array(pg_temp.remote('by hand', 's99', '{"quantity": "3", "filled_quantity": "1"}')), pg_temp.trade('s2', 's99')) \gset
+SELECT is(pg_temp.pass('STAYS'), 'EXTERNAL_ORDER adopt repaired, MISSED_FILL book repaired', 'until its order is shown, and it is booked');
+SELECT pg_temp.submit('STAYS', jsonb_build_array(pg_temp.remote('by hand', 's99', '{"quantity": "3", "filled_quantity": "1"}'))) \gset
+SELECT is(pg_temp.pass('STAYS') || ', ' || pg_temp.unresolved('STAYS'), 'clean, none', 'then it is resolved');
+SELECT client_order_id AS stays FROM quantmesh.place_order('more', 'STAYSREP', 'buy', 100, 1) \gset
+SELECT (quantmesh.apply_report('more', 'STAYSREP', :'stays', 'r1', 'open')).state \gset
+SELECT pg_temp.submit('STAYSREP', jsonb_build_array(pg_temp.remote(:'stays', 'r1')), pg_temp.trade('r1', 'r1', '0.5')) \gset
+SELECT is(pg_temp.pass('STAYSREP'), 'MISSED_FILL book recorded', 'a fill that is missed and only recorded');
+SELECT pg_temp.submit('STAYSREP', jsonb_build_array(pg_temp.remote(:'stays', 'r1'))) \gset
+SELECT is(pg_temp.pass('STAYSREP') || ', ' || pg_temp.unresolved('STAYSREP'), 'clean, MISSED_FILL 1', 'stays, although the next snapshot begins behind it');
+SELECT (quantmesh.apply_report('more', 'STAYSREP', :'stays', 'r1', trade_id => 'r1', last_quantity => 0.5, last_price => 100)).state \gset
+SELECT pg_temp.submit('STAYSREP', jsonb_build_array(pg_temp.remote(:'stays', 'r1', '{"filled_quantity": "0.5"}'))) \gset
+SELECT is(pg_temp.pass('STAYSREP') || ', ' || pg_temp.unresolved('STAYSREP'), 'clean, none', 'until it is booked');
+
+-- After a failover a trade whose order nobody knows may be of one that was lost.
+SELECT pg_temp.market('TRUST') \gset
+UPDATE quantmesh.market SET trusted_tag = 'zzzz' WHERE symbol = 'TRUST';
+CREATE FUNCTION pg_temp.is_trusted() RETURNS boolean LANGUAGE sql AS $$ SELECT trusted_tag = quantmesh.current_tag() FROM quantmesh.market WHERE account = 'more' AND symbol = 'TRUST' $$;
+SELECT pg_temp.submit('TRUST', trades => pg_temp.trade('u1', '77')) \gset
+SELECT is(pg_temp.pass('TRUST'), 'EXTERNAL_ORDER query asked', 'the order of a trade is asked for');
+SELECT is(pg_temp.is_trusted(), false, 'and until it is known whose it is, the market is not trusted');
+SELECT pg_temp.submit('TRUST', trades => pg_temp.trade('u1', '77', client_order_id => 'by hand')) \gset
+SELECT is(pg_temp.pass('TRUST'), 'EXTERNAL_ORDER query asked', 'once the snapshot says that it is somebody else''s');
+SELECT is(pg_temp.is_trusted(), true, 'it is');
+
+-- Orders of another QuantMesh on the same account, with a tag that is not ours.
+SELECT pg_temp.market('TAG') \gset
+SELECT 'qzzzz1a0' AS foreign \gset
+SELECT pg_temp.submit('TAG', jsonb_build_array(pg_temp.remote(:'foreign', 'f1', '{"filled_quantity": "0.5"}')), pg_temp.trade('f1', 'f1', '0.5', :'foreign')) \gset
+SELECT is(pg_temp.pass('TAG'), 'EXTERNAL_ORDER adopt repaired, MISSED_FILL book repaired', 'an order with a foreign tag is somebody else''s');
+SELECT is(pg_temp.unresolved('TAG'), 'none', 'and no contradiction');
+
+-- Orders that have ended are found among live ones, older and younger.
+SELECT pg_temp.market('MANY') \gset
+SELECT array_agg((quantmesh.place_order('more', 'MANY', 'buy', p, 1)).client_order_id ORDER BY p) AS many FROM generate_series(101, 109) AS p \gset
+SELECT count((quantmesh.apply_report('more', 'MANY', id, 'm' || n, CASE WHEN n % 3 = 2 THEN 'open' ELSE 'canceled' END)).state) AS many_reported FROM unnest(:'many'::text[]) WITH ORDINALITY AS u (id, n) \gset
+SELECT pg_temp.submit('MANY', (SELECT jsonb_agg(pg_temp.remote(id, 'm' || n, jsonb_build_object('price', 100 + n))) FROM unnest(:'many'::text[]) WITH ORDINALITY AS u (id, n) WHERE n % 3 = 2),
+                      (SELECT jsonb_agg(pg_temp.trade('m' || n, 'm' || n) -> 0) FROM unnest(:'many'::text[]) WITH ORDINALITY AS u (id, n) WHERE n % 3 <> 2)) \gset
+SELECT is((SELECT count(*) || ' ' || count(*) FILTER (WHERE outcome = 'repaired') || ' ' || bool_and(code = 'LATE_FILL') FROM quantmesh.reconcile('more', 'MANY')), '6 6 true', 'each trade is found to be of its order');
+SELECT is((SELECT count(*) FROM quantmesh.orders WHERE symbol = 'MANY' AND filled_quantity = 1), 6::bigint, 'and booked for it');
+
 SELECT * FROM finish();
