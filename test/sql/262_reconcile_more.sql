@@ -110,4 +110,25 @@ SELECT pg_temp.submit('MANY', (SELECT jsonb_agg(pg_temp.remote(id, 'm' || n, jso
 SELECT is((SELECT count(*) || ' ' || count(*) FILTER (WHERE outcome = 'repaired') || ' ' || bool_and(code = 'LATE_FILL') FROM quantmesh.reconcile('more', 'MANY')), '6 6 true', 'each trade is found to be of its order');
 SELECT is((SELECT count(*) FROM quantmesh.orders WHERE symbol = 'MANY' AND filled_quantity = 1), 6::bigint, 'and booked for it');
 
+-- A mismatch of balances has to last: other markets of the account fetch their snapshots meanwhile, before the one that
+-- would bring what is missing.
+SELECT count(pg_temp.market(s, CASE s WHEN 'W3' THEN 'report' ELSE 'repair' END, 'wait')::text) FROM unnest(ARRAY['W1', 'W2', 'W3', 'W4']) AS s \gset
+UPDATE quantmesh.market SET base_asset = 'COIN' WHERE account = 'wait';
+SELECT quantmesh.set_baseline('wait', 'COIN', 10, 'what was there') \gset
+SELECT count(quantmesh.set_reconcile('wait', s, every => '1 min')::text) FROM unnest(ARRAY['W1', 'W2', 'W3', 'W4']) AS s \gset
+SELECT string_agg(pg_temp.submit(s, balances => '[{"asset": "COIN", "free": 11}]', account => 'wait')::text, ' ') AS submitted FROM unnest(ARRAY['W1', 'W2', 'W3', 'W4']) AS s \gset
+SELECT is((SELECT string_agg(pg_temp.pass(s, 'wait'), '; ') FROM unnest(ARRAY['W1', 'W2', 'W4']) AS s), 'POSITION_MISMATCH none recorded; POSITION_MISMATCH none recorded; POSITION_MISMATCH none recorded', 'three passes find the same mismatch');
+SELECT is((SELECT string_agg(DISTINCT trading_state, ', ') FROM quantmesh.market WHERE account = 'wait'), 'active', 'but not for long: markets go on');
+UPDATE quantmesh.discrepancy SET first_seen = first_seen - interval '2 min' WHERE account = 'wait';
+INSERT INTO quantmesh.instance (instance, epoch) VALUES ('waiter', 7);
+INSERT INTO quantmesh.instance_market (instance, account, symbol) VALUES ('waiter', 'wait', '*');
+SELECT pg_temp.submit('W1', balances => '[{"asset": "COIN", "free": 11}]', account => 'wait') \gset
+SELECT is(pg_temp.pass('W1', 'wait'), 'POSITION_MISMATCH none recorded', 'the same two minutes later');
+SELECT is((SELECT string_agg(trading_state, ', ' ORDER BY symbol) FROM quantmesh.market WHERE account = 'wait'), 'reducing, reducing, active, reducing', 'makes markets reducing, but for those that only report');
+SELECT is((SELECT string_agg(symbol || ' ' || (detail ->> 'state'), ', ' ORDER BY symbol) FROM quantmesh.task WHERE account = 'wait' AND kind = 'halt' AND addressee = 'waiter' AND finished_at IS NULL), 'W1 reducing, W2 reducing, W4 reducing', 'and instances are told');
+SELECT count(*) FROM quantmesh.resume('wait', 'W1', 'looked into') \gset
+SELECT pg_temp.submit('W1', balances => '[{"asset": "COIN", "free": 11}]', account => 'wait') \gset
+SELECT is(pg_temp.pass('W1', 'wait'), 'POSITION_MISMATCH none recorded', 'and once more');
+SELECT is((SELECT trading_state FROM quantmesh.market WHERE account = 'wait' AND symbol = 'W1'), 'active', 'leaves a market alone that an operator has resumed meanwhile');
+
 SELECT * FROM finish();
