@@ -131,4 +131,23 @@ SELECT pg_temp.submit('W1', balances => '[{"asset": "COIN", "free": 11}]', accou
 SELECT is(pg_temp.pass('W1', 'wait'), 'POSITION_MISMATCH none recorded', 'and once more');
 SELECT is((SELECT trading_state FROM quantmesh.market WHERE account = 'wait' AND symbol = 'W1'), 'active', 'leaves a market alone that an operator has resumed meanwhile');
 
+-- Tasks of the past cost nothing.
+SELECT count(pg_temp.market(s, account => 'long')::text) FROM unnest(ARRAY['L1', 'L2']) AS s \gset
+INSERT INTO quantmesh.assignment (account, symbol, assignment_id, instance, epoch, reason, since)
+    SELECT 'long', s, quantmesh.next_id(), 'waiter', 7, 'hashed', now() FROM unnest(ARRAY['L1', 'L2']) AS s;
+INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, state, taken_at, owned_until, finished_at)
+    SELECT 'long', quantmesh.next_id(), k, s, '', CASE WHEN k = 'query_order' THEN i END, 'done', now(), now(), now()
+    FROM generate_series(1, 1000) AS i, unnest(ARRAY['L1', 'L2']) AS s, unnest(ARRAY['snapshot', 'query_order']) AS k;
+SELECT pg_temp.submit('L1', account => 'long') \gset
+SET enable_seqscan = off;
+BEGIN;
+SELECT quantmesh.make_tasks() \gset
+SELECT cmp_ok((SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'quantmesh.task'::regclass), '<', 200::bigint, 'making tasks does not read those that have ended');
+COMMIT;
+BEGIN;
+SELECT count(*) FROM quantmesh.reconcile('long', 'L1') \gset
+SELECT cmp_ok((SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'quantmesh.task'::regclass), '<', 200::bigint, 'nor does a pass');
+COMMIT;
+RESET enable_seqscan;
+
 SELECT * FROM finish();
