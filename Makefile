@@ -8,6 +8,8 @@
 #   make bench, stress      figures; faults and races at length
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
+#   make client             libquantmesh, for C and C++; make -C client install installs it
+#   make check-client       builds and tests it; not a part of make check yet
 #   make lint, format       gates over the sources; clang-format in place
 
 MAKEFLAGS += --no-print-directory
@@ -31,7 +33,7 @@ EXTRA_CLEAN = $(EXTENSION)--*.sql .flavour tmp_check
 
 # PGXS has a check of its own, and before test/prepare it may not even be there: our goals do without it, and leave
 # to a second make what else is asked for.
-GOALS = installcheck check check-assert demo bench stress fuzz matrix lint format prepare
+GOALS = installcheck check check-assert check-client demo bench stress fuzz matrix client lint format prepare
 ifeq ($(filter $(GOALS),$(MAKECMDGOALS)),)
 override with_llvm := no
 NO_INSTALLCHECK = 1
@@ -74,6 +76,7 @@ demo bench: prepare
 
 stress: prepare
 	$(call build,ASSERT=1)
+	test/fault/days
 	test/fault/run
 	test/fault/orders
 
@@ -83,11 +86,21 @@ fuzz: prepare
 matrix:
 	test/matrix
 
+# The client is not finished: it is built and tested when it is asked for, and brings its packages then.
+client:
+	test/prepare client
+	$(MAKE) -C client
+
+check-client:
+	test/prepare client
+	$(call build,ASSERT=1)
+	test/run client
+
 lint: prepare
 	test/lint
 
 format:
-	clang-format -i $(SOURCES) $(INCLUDES) $(wildcard test/*/*.[ch])
+	clang-format -i $(SOURCES) $(INCLUDES) $(wildcard client/*.[ch] docs/examples/*.c test/*/*.[ch])
 
 prepare:
 	test/prepare

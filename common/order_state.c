@@ -53,8 +53,11 @@ static const QmOrderTransition transitions[QM_ORDER_STATES][QM_EVENTS] = {
             [QM_EVENT_REJECTED] = MOVES(REJECTED),
             FACTS(MOVES),
         },
+    /* That a reply was lost may be our own conclusion: the sender can know better, and say so late. */
     [QM_ORDER_UNKNOWN] =
         {
+            [QM_EVENT_NOT_SENT] = MOVES(ABORTED),
+            [QM_EVENT_NOT_PROCESSED] = MOVES(INTENT),
             [QM_EVENT_REPLY_LOST] = IGNORED(UNKNOWN),
             [QM_EVENT_PROVED_ABSENT] = MOVES(NEVER_ACCEPTED),
             [QM_EVENT_GIVEN_UP] = MOVES(LOST),
@@ -85,6 +88,8 @@ static const QmOrderTransition transitions[QM_ORDER_STATES][QM_EVENTS] = {
         },
     [QM_ORDER_LOST] =
         {
+            [QM_EVENT_NOT_SENT] = MOVES(ABORTED),
+            [QM_EVENT_NOT_PROCESSED] = MOVES(INTENT),
             [QM_EVENT_REPLY_LOST] = IGNORED(LOST),
             [QM_EVENT_PROVED_ABSENT] = MOVES(NEVER_ACCEPTED),
             [QM_EVENT_GIVEN_UP] = IGNORED(LOST),
@@ -136,6 +141,8 @@ static const QmOrderTransition transitions[QM_ORDER_STATES][QM_EVENTS] = {
         },
     [QM_ORDER_NEVER_ACCEPTED] =
         {
+            [QM_EVENT_NOT_SENT] = IGNORED(NEVER_ACCEPTED),
+            [QM_EVENT_NOT_PROCESSED] = IGNORED(NEVER_ACCEPTED),
             [QM_EVENT_REPLY_LOST] = IGNORED(NEVER_ACCEPTED),
             [QM_EVENT_PROVED_ABSENT] = IGNORED(NEVER_ACCEPTED),
             [QM_EVENT_REJECTED] = IGNORED(NEVER_ACCEPTED),

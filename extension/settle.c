@@ -90,14 +90,20 @@ settle(const char *account, int64 order_id, int word, const char *reason, QmRepo
     qm_query_end(&scope);
 }
 
-/* happen makes an event happen to a live order, writes it if it moves, and returns it; 55000 when it cannot happen. */
+/*
+ * happen makes an event happen to a live order, writes it if it moves, and returns
+ * it; 55000 when it cannot happen. That nothing has left, only the sender knows: of an
+ * order in doubt an operator can find out that the exchange never accepted it.
+ */
 static QmOrder *
 happen(QmOrder *before, QmOrderEvent event, const char *word, const char *reason, QmReportResult *result)
 {
     const char *const detail[][2] = {{"operator", GetUserNameFromId(GetSessionUserId(), false)}, {"reason", reason}};
     QmOrderNews news = {.event = qm_order_event_name(event), .source = "operator"};
     QmOrder *order = qm_order_copy(before);
-    QmOrderEffect effect = qm_order_is_live(order->state) ? qm_order_happen(order, event) : QM_EFFECT_REFUSED;
+    bool in_doubt = order->state == QM_ORDER_UNKNOWN || order->state == QM_ORDER_LOST;
+    bool refused = !qm_order_is_live(order->state) || (in_doubt && event == QM_EVENT_NOT_SENT);
+    QmOrderEffect effect = refused ? QM_EFFECT_REFUSED : qm_order_happen(order, event);
 
     if (effect == QM_EFFECT_REFUSED || effect == QM_EFFECT_RECORDED)
         qm_order_refuse(before, word);

@@ -50,7 +50,7 @@ qm_step_down() {
     export QM_SCRATCH
     trap qm_scratch_drop EXIT
     mkdir "$QM_SCRATCH/tree" "$QM_SCRATCH/log" "$QM_SCRATCH/tmp"
-    for entry in common docs sql test README.md quantmesh.control; do
+    for entry in client common docs sql test README.md quantmesh.control; do
         if [[ -e $QM_TREE/$entry ]]; then cp -R "$QM_TREE/$entry" "$QM_SCRATCH/tree/"; fi
     done
     if [[ $(id -u) -eq 0 ]]; then

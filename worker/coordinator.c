@@ -19,6 +19,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "alarm.h"
 #include "catalog/pg_database.h"
@@ -41,6 +42,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -90,6 +92,7 @@ static QmWorkerReport report;
 static MemoryContext turn_context;
 static Oid extension; /* as the last look has found it */
 static Sight sight;
+static bool refused;            /* a transaction of the step, because the extension is being altered or dropped */
 static char *installed_version; /* in turn_context */
 
 static void leave(int code, Datum arg);
@@ -104,7 +107,8 @@ static void note_error(Step *step);
 static bool is_news(Step *step, const ErrorData *error);
 static bool database_is_ours(void);
 static bool lock_extension(void);
-static Oid read_extension(char **version);
+static Oid read_extension(char **version, TransactionId *made_by);
+static bool has_settled(TransactionId made_by);
 static void sleep_until_due(void);
 
 /* qm_coordinator_main runs until it is told to end, or has to leave. */
@@ -259,6 +263,7 @@ run_step(Step *step)
 {
     ErrorContextCallback context = {.callback = name_step, .arg = step, .previous = error_context_stack};
 
+    refused = false;
     error_context_stack = &context;
     PG_TRY();
     {
@@ -298,7 +303,7 @@ name_step(void *arg)
     errcontext("quantmesh coordinator, step \"%s\"", ((Step *) arg)->name);
 }
 
-/* note_error ends the transaction of a step that failed, and remembers why. */
+/* note_error ends the transaction of a step that failed, and remembers why; to give up because the extension goes is no failure. */
 static void
 note_error(Step *step)
 {
@@ -307,15 +312,18 @@ note_error(Step *step)
     HOLD_INTERRUPTS();
     MemoryContextSwitchTo(turn_context);
     error = CopyErrorData();
-    if (is_news(step, error))
+    if (!refused && is_news(step, error))
         EmitErrorReport();
     AbortOutOfAnyTransaction();
     FlushErrorState();
     MemoryContextSwitchTo(turn_context);
-    report.errors++;
-    report.last_error_at = GetCurrentTimestamp();
-    snprintf(report.last_error, sizeof(report.last_error), "%s: %s", step->name, error->message);
-    qm_worker_report_write(me.slot, &report);
+    if (!refused)
+    {
+        report.errors++;
+        report.last_error_at = GetCurrentTimestamp();
+        snprintf(report.last_error, sizeof(report.last_error), "%s: %s", step->name, error->message);
+        qm_worker_report_write(me.slot, &report);
+    }
     RESUME_INTERRUPTS();
 }
 
@@ -345,11 +353,12 @@ look(void)
     else
     {
         char *version;
+        TransactionId made_by;
 
-        extension = read_extension(&version);
+        extension = read_extension(&version, &made_by);
         if (!OidIsValid(extension))
             sight = SIGHT_ABSENT;
-        else if (!lock_extension())
+        else if (!has_settled(made_by) || !lock_extension())
             sight = SIGHT_BUSY;
         else
             sight = strcmp(version, QM_VERSION) == 0 ? SIGHT_READY : SIGHT_MISMATCH;
@@ -375,9 +384,9 @@ database_is_ours(void)
     return true;
 }
 
-/* read_extension returns the extension's OID and version; InvalidOid when it is not there. */
+/* read_extension returns the extension's OID and version, and who wrote them; InvalidOid when it is not there. */
 static Oid
-read_extension(char **version)
+read_extension(char **version, TransactionId *made_by)
 {
     Relation relation = table_open(ExtensionRelationId, AccessShareLock);
     Oid oid = InvalidOid;
@@ -395,10 +404,25 @@ read_extension(char **version)
 
         oid = ((Form_pg_extension) GETSTRUCT(tuple))->oid;
         *version = TextDatumGetCString(value);
+        *made_by = HeapTupleHeaderGetXmin(tuple->t_data);
     }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
     return oid;
+}
+
+/*
+ * has_settled says whether the transaction that wrote the extension's row has come
+ * to its very end. It is visible a moment before it tells others what else has
+ * changed: until then our caches know another schema of this name, or none.
+ */
+static bool
+has_settled(TransactionId made_by)
+{
+    if (TransactionIdIsNormal(made_by) && !ConditionalXactLockTableWait(made_by))
+        return false;
+    AcceptInvalidationMessages();
+    return true;
 }
 
 /* lock_extension keeps the extension that was looked at until the end of the transaction; false when it is gone or going. */
@@ -418,6 +442,7 @@ qm_worker_begin(const char *activity)
     if (!lock_extension())
     {
         CommitTransactionCommand();
+        refused = true;
         return false;
     }
     PushActiveSnapshot(GetTransactionSnapshot());

@@ -4,7 +4,7 @@
 \ir rows_eq.psql
 SET client_min_messages = warning;
 
-SELECT plan(128);
+SELECT plan(134);
 
 SELECT quantmesh.set_market('set', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(name text, submit boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
@@ -53,6 +53,14 @@ SELECT fence AS both_fence FROM quantmesh.orders WHERE request_id = 'both' \gset
 SELECT is(pg_temp.resolve('both', 'not_processed'), 'intent t', 'not processed');
 SELECT is(pg_temp.resolve('both', 'accepted', :both_fence), 'open t REVIVED', 'and accepted after all, while it is an intent: flagged');
 SELECT is_empty($$ SELECT * FROM quantmesh.claim_orders('set') $$, 'so that it is not sent again');
+
+-- The reply was given up before the sender has said what it knows.
+SELECT is(pg_temp.place('late'), 'placed', 'an order');
+SELECT is(pg_temp.resolve('late', 'unknown'), 'unknown t', 'whose reply counts as lost');
+SELECT is(pg_temp.resolve('late', 'not_processed'), 'intent t', 'goes back to intent when its sender says, late, that it was not processed');
+SELECT is(pg_temp.place('later'), 'placed', 'another');
+SELECT is(pg_temp.resolve('later', 'unknown'), 'unknown t', 'whose reply counts as lost');
+SELECT is(pg_temp.resolve('later', 'not_sent'), 'aborted t', 'is aborted when nothing had left');
 
 -- Reports come before the reply.
 SELECT is(pg_temp.place('raced'), 'placed', 'an order');

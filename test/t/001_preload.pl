@@ -51,14 +51,26 @@ my %needs_preload = (
 	current_tag        => "SELECT quantmesh.current_tag()",
 	lock_market        => "SELECT quantmesh.lock_market('a', 'S')",
 	trading_rows       => "SELECT * FROM quantmesh.trading_rows('a', 'S', true)",
+	register_instance  => "SELECT quantmesh.register_instance('i', '{}')",
+	leave_instance     => "SELECT quantmesh.leave_instance('i', 1)",
+	heartbeat          => "SELECT * FROM quantmesh.heartbeat('i', 1)",
+	finish_task        => "SELECT quantmesh.finish_task('a', 1, 'i', 1, 'done')",
+	watch_instances    => "SELECT quantmesh.watch_instances()",
+	assign_markets     => "SELECT quantmesh.assign_markets()",
+	request_snapshot   => "SELECT quantmesh.request_snapshot('a', 'S')",
+	submit_snapshot    => "SELECT quantmesh.submit_snapshot('a', 'S', 1, now(), now(), '[]', '[]', '[]')",
+	reconcile          => "SELECT * FROM quantmesh.reconcile('a', 'S')",
+	forget_replies     => "SELECT quantmesh.forget_replies()",
+	worker_rows        => "SELECT * FROM quantmesh.workers",
 );
-my @works_everywhere = qw(account_is_visible market_is_trusted markets_changed order_key order_transition_rows rights_changed version);
+my @works_everywhere = qw(account_is_visible instance_lease_left market_is_trusted markets_changed order_key order_transition_rows rights_changed version worker_notice);
 
 my $hint = qr/HINT:.*shared_preload_libraries.*restart/s;
 my $node = qm_node('plain', preload => 0, extension => 0);
 my $session = qm_session($node, 'plain');
 
 is($session->attempt('CREATE EXTENSION quantmesh'), '', 'CREATE EXTENSION works');
+like($session->error, qr/NOTICE:.*not in shared_preload_libraries.*HINT:.*"postgres" to quantmesh\.databases/s, '... and says what is missing');
 is( $session->query(
 		q{SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname)
 		  FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang

@@ -12,7 +12,7 @@ use Test::More;
 my @tables = ('SELECT * FROM quantmesh.role_right ORDER BY account, role::text, privilege', 'SELECT * FROM quantmesh.force_unlock_log ORDER BY at');
 my $floors = 'SELECT counter_id, floor, generation, recorded_at, reason FROM quantmesh.fence_floor ORDER BY generation';
 
-my $old = qm_node('old');
+my $old = qm_node('old', conf => "quantmesh.databases = ''"); # nothing moves by itself
 $old->safe_psql('postgres', q{
 	CREATE ROLE trader LOGIN;
 	CREATE ROLE watcher LOGIN;
@@ -62,7 +62,7 @@ sub kept_ok
 # Dump and restore.
 my $dump = $old->basedir . '/dump.sql';
 $old->command_ok([ 'pg_dumpall', '--no-sync', '-f', $dump ], 'pg_dumpall');
-my $new = qm_node('restored', extension => 0);
+my $new = qm_node('restored', extension => 0, conf => "quantmesh.databases = ''");
 $new->command_ok([ 'psql', '-X', '-q', '-f', $dump, 'postgres' ], 'restore');
 my $restored_fence = kept_ok($new, 'dump and restore');
 is($new->safe_psql('postgres', 'SELECT count(DISTINCT counter_id) FROM quantmesh.fence_floor'), '2', 'the new cluster counts for itself');
@@ -77,7 +77,7 @@ $new->stop;
 
 # pg_upgrade, to the same version.
 my $bindir = $old->config_data('--bindir');
-my $upgraded = qm_node('upgraded', extension => 0);
+my $upgraded = qm_node('upgraded', extension => 0, conf => "quantmesh.databases = ''");
 $upgraded->stop;
 $old->stop;
 my @upgrade = (

@@ -10,7 +10,7 @@ use Test::More;
 
 my $backend_cap = 40;
 my $node = qm_node('caps', conf => <<"CONF");
-max_locks_per_transaction = 10
+max_locks_per_transaction = 20
 max_connections = 12
 max_worker_processes = 4
 autovacuum_max_workers = 1

@@ -10,7 +10,7 @@ use QuantMeshOrders;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $old = qm_node('old');
+my $old = qm_node('old', conf => "quantmesh.databases = ''"); # nothing moves by itself
 my $original = qm_session($old, 'original');
 
 # Orders of every kind, in two markets and two accounts.
@@ -102,7 +102,7 @@ $old->command_ok([ 'pg_dump', '-f', $dump, 'postgres' ], 'pg_dump');
 $old->command_ok([ 'pg_dump', '-Fc', '-f', $archive, 'postgres' ], 'pg_dump -Fc');
 
 # Restored while the original lives on.
-my $new = qm_node('restored', extension => 0);
+my $new = qm_node('restored', extension => 0, conf => "quantmesh.databases = ''");
 $new->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'postgres' ], 'restore');
 my $restored = qm_session($new, 'restored');
 my $after = qm_contents($restored);
@@ -201,7 +201,7 @@ my $last = $original->query('SELECT max(order_id) FROM quantmesh.orders');
 $_->quit for $original, $third;
 $_->stop for $old, $new;
 my $bindir = $old->config_data('--bindir');
-my $upgraded = qm_node('upgraded', extension => 0);
+my $upgraded = qm_node('upgraded', extension => 0, conf => "quantmesh.databases = ''");
 $upgraded->stop;
 chdir PostgreSQL::Test::Utils::tempdir();
 command_ok([
