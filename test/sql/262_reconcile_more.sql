@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT * FROM no_plan();
+SELECT plan(35);
 
 CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair', account text DEFAULT 'more') RETURNS void LANGUAGE sql AS $$
     SELECT quantmesh.set_market($3, $1, tick_size => 0.01, step_size => 0.001, base_asset => 'BASE' || $1, quote_asset => 'USDT');
