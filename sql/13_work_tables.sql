@@ -85,6 +85,8 @@ CREATE TABLE quantmesh.task (
 );
 CREATE UNIQUE INDEX task_unfinished ON quantmesh.task (account, symbol, kind, subject) WHERE finished_at IS NULL;
 CREATE INDEX task_of_order ON quantmesh.task (account, order_id, finished_at) WHERE order_id IS NOT NULL;
+CREATE INDEX task_snapshot ON quantmesh.task (account, symbol, finished_at) WHERE kind = 'snapshot' AND finished_at IS NOT NULL;
+CREATE INDEX task_absent ON quantmesh.task (account, symbol) WHERE state = 'absent';
 COMMENT ON TABLE quantmesh.task IS 'Work that the coordinator gives to instances, until it is answered.';
 COMMENT ON COLUMN quantmesh.task.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.task.task_id IS 'Its id: grows with time.';
@@ -111,6 +113,8 @@ COMMENT ON COLUMN quantmesh.task.detail IS 'What else there is to know.';
 COMMENT ON COLUMN quantmesh.task.message IS 'What the instance said when it failed.';
 COMMENT ON INDEX quantmesh.task_unfinished IS 'The same work is given out once.';
 COMMENT ON INDEX quantmesh.task_of_order IS 'Answers about an order.';
+COMMENT ON INDEX quantmesh.task_snapshot IS 'When a market''s last snapshot was fetched.';
+COMMENT ON INDEX quantmesh.task_absent IS 'Answers that count in the market''s next pass.';
 
 CREATE TABLE quantmesh.snapshot (
     account             text COLLATE "C" NOT NULL,
@@ -205,7 +209,7 @@ COMMENT ON COLUMN quantmesh.reconcile_run.realized_profit IS 'Realized profit of
 COMMENT ON COLUMN quantmesh.reconcile_run.open_buys IS 'Live buys afterwards.';
 COMMENT ON COLUMN quantmesh.reconcile_run.open_sells IS 'Live sells afterwards.';
 COMMENT ON COLUMN quantmesh.reconcile_run.pending_sell IS 'What live sells can still sell.';
-COMMENT ON COLUMN quantmesh.reconcile_run.message IS 'Why it was discarded, skipped or failed.';
+COMMENT ON COLUMN quantmesh.reconcile_run.message IS 'Why it was discarded, skipped or failed, or the first finding whose repair failed.';
 
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.instance_market', '');
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fixed_assignment', '');

@@ -30,6 +30,7 @@ BEGIN
         SET trading_state = 'reducing', state_reason = reduce_market.reason, state_set_by = session_user, state_set_at = clock_timestamp()
         WHERE m.account = reduce_market.account AND m.symbol = reduce_market.symbol AND m.trading_state = 'active';
     IF FOUND THEN
+        PERFORM quantmesh.tell_state(account, symbol, 'reducing', reason);
         PERFORM quantmesh.record_action(account, 'reduce_market', symbol, reason, jsonb_build_object('state', 'reducing'));
         RAISE LOG 'market "%" of account "%" is reducing: %', symbol, account, reason;
     END IF;
@@ -59,9 +60,15 @@ BEGIN
             PERFORM quantmesh.reduce_market(market.account, market.symbol, 'blind: no clean reconciliation since ' || market.seen_at);
             changed := changed + 1;
         ELSIF market.trading_state = 'reducing' AND market.state_reason LIKE 'blind: %' AND market.seen_at > market.state_set_at THEN
-            PERFORM quantmesh.change_state(market.account, market.symbol, 'active', 'reconciled again', false, 'reduce_market');
-            RAISE LOG 'market "%" of account "%" is active again: it was reconciled', market.symbol, market.account;
-            changed := changed + 1;
+            -- An operator may have halted it since its row was read.
+            UPDATE quantmesh.market AS m SET trading_state = 'active', state_reason = NULL, state_set_by = NULL, state_set_at = NULL
+                WHERE m.account = market.account AND m.symbol = market.symbol AND m.trading_state = 'reducing' AND m.state_reason LIKE 'blind: %';
+            IF FOUND THEN
+                PERFORM quantmesh.tell_state(market.account, market.symbol, 'active', NULL);
+                PERFORM quantmesh.record_action(market.account, 'reduce_market', market.symbol, 'reconciled again', jsonb_build_object('state', 'active'));
+                RAISE LOG 'market "%" of account "%" is active again: it was reconciled', market.symbol, market.account;
+                changed := changed + 1;
+            END IF;
         END IF;
     END LOOP;
     RETURN changed;
@@ -217,4 +224,4 @@ COMMENT ON COLUMN quantmesh.reconcile_runs.realized_profit IS 'Realized profit o
 COMMENT ON COLUMN quantmesh.reconcile_runs.open_buys IS 'Live buys afterwards.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.open_sells IS 'Live sells afterwards.';
 COMMENT ON COLUMN quantmesh.reconcile_runs.pending_sell IS 'What live sells can still sell.';
-COMMENT ON COLUMN quantmesh.reconcile_runs.message IS 'Why it was discarded, skipped or failed.';
+COMMENT ON COLUMN quantmesh.reconcile_runs.message IS 'Why it was discarded, skipped or failed, or the first finding whose repair failed.';

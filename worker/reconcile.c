@@ -8,8 +8,9 @@
  * common/reconcile, and nothing is repaired without another look under the
  * order's lock.
  *
- * A market whose pass fails is recorded as failed, its snapshot is not tried
- * again, and the other markets go on.
+ * A finding whose repair fails is left, and the run says why. A market whose pass
+ * fails as a whole is recorded as failed, its snapshot is not tried again, and the
+ * other markets go on.
  */
 #include "reconcile_pass.h"
 
@@ -27,6 +28,7 @@
 #include "query_row.h"
 #include "shared.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "worker.h"
@@ -35,6 +37,7 @@ PG_FUNCTION_INFO_V1(qm_reconcile);
 
 #define REPAIRS_PER_TRANSACTION 20
 #define LOCK_PATIENCE_US (30 * QM_US_PER_S)
+#define ROW_PATIENCE "2s" /* less than the TTL of a lease of an instance, which may end meanwhile */
 #define RECONCILE_COLUMNS 10
 
 static const char function[] = "quantmesh.reconcile()";
@@ -42,11 +45,18 @@ static const char function[] = "quantmesh.reconcile()";
 static bool next_waiting(MemoryContext memory, const char *after, QmPass *pass, TimestampTz *received_at);
 static void reconcile_market(QmPass *pass, TimestampTz received_at);
 static void fail(const QmPass *pass, MemoryContext memory);
+static ErrorData *end_failed(MemoryContext memory);
 static void skip(const QmPass *pass);
-static bool lock_market(const QmPass *pass, QmKey *key);
+static bool lock_market(const QmPass *pass);
+static void unlock_market(const QmPass *pass);
 static void run(QmPass *pass);
 static void judge(QmPass *pass);
 static void repair(QmPass *pass);
+static bool is_allowed(const QmPass *pass, size_t at);
+static void repair_alone(QmPass *pass, size_t at);
+static ErrorData *try_to_repair(QmPass *pass, size_t first, size_t end);
+static void repair_some(QmPass *pass, size_t first, size_t end);
+static void set_locally(const char *name, const char *value);
 static void begin(const QmPass *pass);
 static void commit(const QmPass *pass);
 static void put_finding(const QmPass *pass, int at, ReturnSetInfo *result);
@@ -119,11 +129,10 @@ next_waiting(MemoryContext memory, const char *after, QmPass *pass, TimestampTz 
 static void
 reconcile_market(QmPass *pass, TimestampTz received_at)
 {
-    QmKey key;
     bool locked;
 
     begin(pass);
-    locked = lock_market(pass, &key);
+    locked = lock_market(pass);
     commit(pass);
     if (!locked)
     {
@@ -133,21 +142,41 @@ reconcile_market(QmPass *pass, TimestampTz received_at)
     }
     run(pass);
     begin(pass);
-    (void) qm_lock_release_session(&key);
+    unlock_market(pass);
     commit(pass);
 }
 
 /*
- * fail ends what an error has left open and records the failed pass, which logs
- * it, so that the same snapshot does not fail for ever. The session lock outlives the
- * transaction, and is given back here.
+ * fail ends what an error has left open, gives the market's lock back, and records the failed
+ * pass, which logs it, so that the same snapshot does not fail for ever. What ends the
+ * whole step is thrown on.
  */
 static void
 fail(const QmPass *pass, MemoryContext memory)
 {
-    ErrorData *error;
+    ErrorData *error = end_failed(memory);
     QmQueryScope scope;
-    QmKey key;
+
+    /* Without a look at the extension, which may be just what has failed. */
+    StartTransactionCommand();
+    MemoryContextSwitchTo(memory);
+    unlock_market(pass);
+    CommitTransactionCommand();
+    MemoryContextSwitchTo(memory);
+    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
+        ReThrowError(error);
+    begin(pass);
+    qm_query_begin(&scope);
+    qm_pass_record_end(pass, QM_RUN_FAILED, psprintf("%s (%s)", error->message, unpack_sql_state(error->sqlerrcode)));
+    qm_query_end(&scope);
+    commit(pass);
+}
+
+/* end_failed ends the transaction that an error was thrown in, and returns the error in that memory. */
+static ErrorData *
+end_failed(MemoryContext memory)
+{
+    ErrorData *error;
 
     MemoryContextSwitchTo(memory);
     error = CopyErrorData();
@@ -155,15 +184,8 @@ fail(const QmPass *pass, MemoryContext memory)
     HOLD_INTERRUPTS();
     AbortCurrentTransaction();
     RESUME_INTERRUPTS();
-    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
-        ReThrowError(error);
-    begin(pass);
-    qm_key_from_text(&key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
-    (void) qm_lock_release_session(&key);
-    qm_query_begin(&scope);
-    qm_pass_record_end(pass, QM_RUN_FAILED, psprintf("%s (%s)", error->message, unpack_sql_state(error->sqlerrcode)));
-    qm_query_end(&scope);
-    commit(pass);
+    MemoryContextSwitchTo(memory);
+    return error;
 }
 
 /* skip records that somebody else has been reconciling the market for too long. */
@@ -181,18 +203,29 @@ skip(const QmPass *pass)
 
 /* lock_market takes the market's lock for the session, without waiting. The coordinator is trusted to give it back: no TTL. */
 static bool
-lock_market(const QmPass *pass, QmKey *key)
+lock_market(const QmPass *pass)
 {
+    QmKey key;
     QmLockRequest request = {.function = function,
                              .mode = pass->alone ? QM_MODE_SESSION : QM_MODE_XACT,
                              .nkeys = 1,
-                             .keys = key,
+                             .keys = &key,
                              .ttl_us = pass->alone ? 0 : QM_TTL_DEFAULT,
                              .timeout_us = QM_NEVER_US};
 
-    qm_key_from_text(key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
+    qm_key_from_text(&key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
     qm_lock_prepare(&request);
     return qm_lock_acquire(&request) != QM_NO_FENCE;
+}
+
+/* unlock_market gives the session's lock back, which outlives transactions; nothing happens where it is not held. */
+static void
+unlock_market(const QmPass *pass)
+{
+    QmKey key;
+
+    qm_key_from_text(&key, cstring_to_text(psprintf("reconcile:%s:%s", pass->account, pass->symbol)));
+    (void) qm_lock_release_session(&key);
 }
 
 /* run does a pass from the newest snapshot to the recorded run. */
@@ -256,7 +289,11 @@ judge(QmPass *pass)
         pass->discarded = "it is empty, although we have open orders";
 }
 
-/* repair applies what the policy allows, a few findings to a transaction. */
+/*
+ * repair applies what the policy allows, a few findings to a transaction. Where one
+ * of them fails in the coordinator, they are repaired one by one, so that only that
+ * one is left.
+ */
 static void
 repair(QmPass *pass)
 {
@@ -264,23 +301,112 @@ repair(QmPass *pass)
 
     while (next < pass->verdict.nfindings)
     {
-        QmQueryScope scope;
-        int done = 0;
+        size_t first = next;
+        int allowed = 0;
 
         CHECK_FOR_INTERRUPTS();
-        begin(pass);
-        qm_place_prepare(function, pass->account);
-        qm_query_begin(&scope);
-        for (; next < pass->verdict.nfindings && done < REPAIRS_PER_TRANSACTION; next++)
+        for (; next < pass->verdict.nfindings && allowed < REPAIRS_PER_TRANSACTION; next++)
+            allowed += is_allowed(pass, next);
+        if (allowed == 0)
+            continue;
+        if (!pass->alone)
+            repair_some(pass, first, next);
+        else if (try_to_repair(pass, first, next) != NULL)
         {
-            if (pass->policy < pass->findings[next].needs)
-                continue;
-            pass->fates[next] = qm_pass_repair(pass, &pass->findings[next]);
-            done++;
+            for (size_t at = first; at < next; at++)
+                repair_alone(pass, at);
         }
-        qm_query_end(&scope);
-        commit(pass);
     }
+}
+
+/* is_allowed says whether the market's policy lets the finding be repaired. */
+static bool
+is_allowed(const QmPass *pass, size_t at)
+{
+    return pass->policy >= pass->findings[at].needs;
+}
+
+/* repair_alone repairs one finding and notes when that fails. An order that somebody works on is as good as changed. */
+static void
+repair_alone(QmPass *pass, size_t at)
+{
+    ErrorData *error = is_allowed(pass, at) ? try_to_repair(pass, at, at + 1) : NULL;
+
+    if (error == NULL)
+        return;
+    if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
+    {
+        pass->fates[at] = QM_FATE_OVERTAKEN;
+        return;
+    }
+    pass->fates[at] = QM_FATE_FAILED;
+    if (pass->failure == NULL)
+        pass->failure = psprintf("%s of %s could not be repaired: %s (%s)",
+                                 qm_finding_name(pass->findings[at].code),
+                                 qm_finding_subject(pass, &pass->findings[at]),
+                                 error->message,
+                                 unpack_sql_state(error->sqlerrcode));
+}
+
+/*
+ * try_to_repair returns the error that has undone the repairs, in the memory of
+ * the pass; NULL for none. What is not about these orders is thrown on.
+ */
+static ErrorData *
+try_to_repair(QmPass *pass, size_t first, size_t end)
+{
+    ErrorData *volatile error = NULL;
+
+    PG_TRY();
+    {
+        repair_some(pass, first, end);
+    }
+    PG_CATCH();
+    {
+        int category;
+
+        error = end_failed(pass->memory);
+        category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+        if (category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_OPERATOR_INTERVENTION ||
+            category == ERRCODE_SYSTEM_ERROR || error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
+            ReThrowError(error);
+    }
+    PG_END_TRY();
+    return error;
+}
+
+/*
+ * repair_some repairs findings in one transaction. The coordinator waits for a
+ * row only shortly, since the other markets and instances wait for it; and it is trusted to
+ * give levels' locks back, whatever it waits for.
+ */
+static void
+repair_some(QmPass *pass, size_t first, size_t end)
+{
+    QmQueryScope scope;
+
+    begin(pass);
+    if (pass->alone)
+    {
+        set_locally("lock_timeout", ROW_PATIENCE);
+        set_locally("quantmesh.default_ttl_order", "0");
+    }
+    qm_place_prepare(function, pass->account);
+    qm_query_begin(&scope);
+    for (size_t at = first; at < end; at++)
+    {
+        if (is_allowed(pass, at))
+            pass->fates[at] = qm_pass_repair(pass, &pass->findings[at]);
+    }
+    qm_query_end(&scope);
+    commit(pass);
+}
+
+/* set_locally sets a variable until the transaction ends. */
+static void
+set_locally(const char *name, const char *value)
+{
+    (void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 /*
@@ -309,7 +435,6 @@ Datum
 qm_reconcile(PG_FUNCTION_ARGS)
 {
     QmPass pass = {.memory = CurrentMemoryContext};
-    QmKey key;
 
     qm_require_running(function);
     pass.account = qm_arg_account(fcinfo, 0);
@@ -318,7 +443,7 @@ qm_reconcile(PG_FUNCTION_ARGS)
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("dry_run must not be null")));
     pass.dry_run = PG_GETARG_BOOL(2);
     InitMaterializedSRF(fcinfo, 0);
-    if (!lock_market(&pass, &key))
+    if (!lock_market(&pass))
         ereport(ERROR,
                 (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                  errmsg("market \"%s\" of account \"%s\" is being reconciled", pass.symbol, pass.account),
@@ -335,7 +460,7 @@ static void
 put_finding(const QmPass *pass, int at, ReturnSetInfo *result)
 {
     const QmFinding *finding = &pass->findings[at];
-    bool allowed = pass->policy >= finding->needs;
+    bool allowed = is_allowed(pass, (size_t) at);
     Jsonb *local = qm_finding_local(pass, finding);
     Jsonb *remote = qm_finding_remote(pass, finding);
     int64 order_id = qm_finding_order(pass, finding);

@@ -50,7 +50,7 @@ typedef struct Loading
     TimestampTz *updated_at;
     int nlocals;
     HTAB *known_ids;
-    FullTransactionId next_xid;
+    FullTransactionId next_xid;   /* larger than any in the rows */
     char own_tag[QM_TAG_LEN + 1]; /* the last tag that was asked about */
     bool tag_is_own;
 } Loading;
@@ -81,8 +81,9 @@ qm_pass_find_snapshot(QmPass *pass)
 {
     static QmQuery query =
         {"SELECT s.snapshot_id, s.task_id, s.asked_at, s.asked_at - m.grace, s.complete, s.tag, m.policy, "
-         "coalesce((SELECT max(r.task_id) FROM quantmesh.snapshot AS r WHERE r.account = $1 AND r.symbol = $2 "
-         "AND r.state = 'reconciled'), 0), s.watermark, s.open_orders, s.trades, s.balances "
+         "coalesce((SELECT r.task_id FROM quantmesh.snapshot AS r WHERE r.account = $1 AND r.symbol = $2 "
+         "AND r.state = 'reconciled' ORDER BY r.snapshot_id DESC LIMIT 1), 0), s.watermark, s.open_orders, s.trades, "
+         "s.balances "
          "FROM quantmesh.snapshot AS s JOIN quantmesh.market AS m ON m.account = s.account AND m.symbol = s.symbol "
          "WHERE s.account = $1 AND s.symbol = $2 ORDER BY s.snapshot_id DESC LIMIT 1",
          2,
@@ -138,7 +139,7 @@ qm_pass_load(QmPass *pass)
                             "WHERE l.account = $1 AND l.symbol = $2 ORDER BY l.order_id",
                             2,
                             {TEXTOID, TEXTOID}};
-    Loading loading = {.pass = pass, .next_xid = ReadNextFullTransactionId()};
+    Loading loading = {.pass = pass};
     Datum values[] = {CStringGetTextDatum(pass->account), CStringGetTextDatum(pass->symbol)};
 
     load_locals(&loading, qm_pass_query(pass, &query, values));
@@ -154,26 +155,38 @@ qm_pass_load(QmPass *pass)
     pass->comparison.now_us = GetCurrentTimestamp();
 }
 
-/* load_locals adds the rows of the last query, which come in the order of their ids. */
+/*
+ * load_locals adds the rows of the last query to the locals. Both come in the order
+ * of their ids. Transactions that began after the query's snapshot are in no row.
+ */
 static void
 load_locals(Loading *loading, uint64 count)
 {
     Size room = (Size) loading->nlocals + count;
     QmLocalOrder *locals = palloc_extended(sizeof(QmLocalOrder) * Max(room, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
     TimestampTz *updated_at = palloc_extended(sizeof(TimestampTz) * Max(room, 1), MCXT_ALLOC_HUGE);
+    int before = 0;
+    int nlocals = 0;
 
-    if (loading->nlocals > 0)
+    loading->next_xid = ReadNextFullTransactionId();
+    for (uint64 row = 0; row <= count; row++)
     {
-        memcpy(locals, loading->locals, sizeof(QmLocalOrder) * (Size) loading->nlocals);
-        memcpy(updated_at, loading->updated_at, sizeof(TimestampTz) * (Size) loading->nlocals);
-    }
-    for (uint64 row = 0; row < count; row++)
-    {
-        read_local(loading, row, &locals[loading->nlocals], &updated_at[loading->nlocals]);
-        loading->nlocals++;
+        int64 next = row < count ? qm_row_int64(row, 0) : PG_INT64_MAX;
+
+        for (; before < loading->nlocals && loading->locals[before].order_id < next; before++)
+        {
+            locals[nlocals] = loading->locals[before];
+            updated_at[nlocals++] = loading->updated_at[before];
+        }
+        if (row < count)
+        {
+            read_local(loading, row, &locals[nlocals], &updated_at[nlocals]);
+            nlocals++;
+        }
     }
     loading->locals = locals;
     loading->updated_at = updated_at;
+    loading->nlocals = nlocals;
 }
 
 /* read_local reads one row of LOCAL_COLUMNS. */
@@ -415,7 +428,8 @@ static void
 load_named(Loading *loading, Datum *ids, int nids)
 {
     static QmQuery query = {"SELECT " LOCAL_COLUMNS " FROM quantmesh.orders AS o "
-                            "WHERE o.account = $1 AND o.order_id = ANY ($3) AND o.symbol = $2 AND NOT o.exposed",
+                            "WHERE o.account = $1 AND o.order_id = ANY ($3) AND o.symbol = $2 AND NOT o.exposed "
+                            "ORDER BY o.order_id",
                             3,
                             {TEXTOID, TEXTOID, INT8ARRAYOID}};
     Datum values[] = {CStringGetTextDatum(loading->pass->account), CStringGetTextDatum(loading->pass->symbol), 0};
@@ -425,20 +439,6 @@ load_named(Loading *loading, Datum *ids, int nids)
     values[2] = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
     qm_orders_unarchive(loading->pass->account, DatumGetArrayTypeP(values[2]));
     load_locals(loading, qm_pass_query(loading->pass, &query, values));
-    for (int i = 1; i < loading->nlocals; i++)
-    {
-        /* Few, and at the end: an insertion sort keeps both arrays in the order of the ids. */
-        for (int at = i; at > 0 && loading->locals[at - 1].order_id > loading->locals[at].order_id; at--)
-        {
-            QmLocalOrder local = loading->locals[at];
-            TimestampTz updated_at = loading->updated_at[at];
-
-            loading->locals[at] = loading->locals[at - 1];
-            loading->locals[at - 1] = local;
-            loading->updated_at[at] = loading->updated_at[at - 1];
-            loading->updated_at[at - 1] = updated_at;
-        }
-    }
 }
 
 /* make_remotes makes the classifier's array of open orders. */

@@ -19,7 +19,8 @@ typedef enum QmFate
     QM_FATE_RECORDED,  /* the policy does not repair it, or nothing can */
     QM_FATE_REPAIRED,  /* done */
     QM_FATE_ASKED,     /* a task for an instance */
-    QM_FATE_OVERTAKEN, /* the order has changed since it was judged: the next pass judges anew */
+    QM_FATE_OVERTAKEN, /* the order has changed since it was judged, or is about to: the next pass judges anew */
+    QM_FATE_FAILED,    /* its repair met an error */
     QM_FATES
 } QmFate;
 
@@ -50,6 +51,7 @@ typedef struct QmPass
     QmFate *fates;
     QmVerdict verdict;
     const char *discarded; /* why the snapshot was not used; NULL: it was */
+    const char *failure;   /* the first repair that failed, and why; NULL: none has */
 } QmPass;
 
 /* reconcile_load.c: all are called inside a scope of query.h. */

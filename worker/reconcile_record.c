@@ -23,15 +23,18 @@ static const char *const fates[QM_FATES] = {
     [QM_FATE_REPAIRED] = "repaired",
     [QM_FATE_ASKED] = "asked",
     [QM_FATE_OVERTAKEN] = "overtaken",
+    [QM_FATE_FAILED] = "failed",
 };
 
 static void record_finding(const QmPass *pass, int at);
 static int64 resolve_unseen(const QmPass *pass);
+static Datum order_ids(const QmPass *pass, bool settled);
 static int64 resolve_balances(const QmPass *pass);
 static void reduce_where_positions_differ(const QmPass *pass);
 static bool is_trustworthy(const QmPass *pass);
 static void mark_snapshot(const QmPass *pass);
 static void insert_run(const QmPass *pass, int64 resolved);
+static const char *message_of(const QmPass *pass);
 static QmRunStatus status_of(const QmPass *pass);
 static void count(const QmPass *pass);
 static int64 count_fates(const QmPass *pass, QmFate fate);
@@ -179,7 +182,7 @@ qm_pass_record(QmPass *pass)
                      errdetail("Its orders were compared with the exchange.")));
     }
     mark_snapshot(pass);
-    log_news(pass, qm_run_status_name(status_of(pass)), count_codes(pass), pass->discarded);
+    log_news(pass, qm_run_status_name(status_of(pass)), count_codes(pass), message_of(pass));
     insert_run(pass, resolved);
     count(pass);
 }
@@ -253,36 +256,48 @@ record_finding(const QmPass *pass, int at)
 /*
  * resolve_unseen ends the market's discrepancies that this pass looked for and
  * did not find: those of orders that were still moving stay, and so do those
- * that only people can judge.
+ * that only people can judge. A trade that is in no ledger stays, wherever later
+ * snapshots begin; so does what was filled too much, unless the order was looked
+ * at.
  */
 static int64
 resolve_unseen(const QmPass *pass)
 {
     static QmQuery query =
-        {"UPDATE quantmesh.discrepancy SET resolved_at = pg_catalog.clock_timestamp(), resolution = $3 "
-         "WHERE account = $1 AND symbol = $2 AND resolved_at IS NULL AND last_seen < $4 "
-         "AND code IN ('SNAPSHOT_INCOMPLETE', 'LEASE_ORPHAN', 'INFLIGHT_CONFIRMED', 'INFLIGHT_ABSENT', "
+        {"UPDATE quantmesh.discrepancy AS d SET resolved_at = pg_catalog.clock_timestamp(), resolution = $3 "
+         "WHERE d.account = $1 AND d.symbol = $2 AND d.resolved_at IS NULL AND d.last_seen < $4 "
+         "AND d.code IN ('SNAPSHOT_INCOMPLETE', 'LEASE_ORPHAN', 'INFLIGHT_CONFIRMED', 'INFLIGHT_ABSENT', "
          "'MISSING_AT_EXCHANGE', 'STATE_DRIFT', 'QTY_PRICE_DRIFT', 'MISSED_FILL', 'FILL_GAP', 'OVERFILL', "
          "'ORPHAN_OURS', 'EXTERNAL_ORDER', 'DUPLICATE_LEVEL', 'CANCEL_STUCK') "
-         "AND (order_id IS NULL OR order_id <> ALL ($5))",
-         5,
-         {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8ARRAYOID}};
+         "AND (d.order_id IS NULL OR d.order_id <> ALL ($5)) AND (d.code <> 'OVERFILL' OR d.order_id = ANY ($6)) "
+         "AND (d.remote ->> 'trade_id' IS NULL OR EXISTS (SELECT FROM quantmesh.fill AS f "
+         "WHERE f.account = $1 AND f.symbol = $2 AND f.trade_id = d.remote ->> 'trade_id'))",
+         6,
+         {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID}};
+    Datum values[] = {CStringGetTextDatum(pass->account),
+                      CStringGetTextDatum(pass->symbol),
+                      CStringGetTextDatum(psprintf("not found by run " INT64_FORMAT, pass->run_id)),
+                      TimestampTzGetDatum(pass->asked_at),
+                      order_ids(pass, false),
+                      order_ids(pass, true)};
+
+    return (int64) qm_query_run(&query, values, NULL);
+}
+
+/* order_ids returns the ids of the locals that were settled, or of those that were not, as an array. */
+static Datum
+order_ids(const QmPass *pass, bool settled)
+{
     const QmComparison *comparison = &pass->comparison;
-    Datum *moving = palloc(sizeof(Datum) * Max(comparison->nlocals, 1));
-    int nmoving = 0;
-    Datum values[5];
+    Datum *ids = palloc_extended(sizeof(Datum) * Max(comparison->nlocals, 1), MCXT_ALLOC_HUGE);
+    int nids = 0;
 
     for (size_t i = 0; i < comparison->nlocals; i++)
     {
-        if (!comparison->locals[i].settled)
-            moving[nmoving++] = Int64GetDatum(comparison->locals[i].order_id);
+        if (comparison->locals[i].settled == settled)
+            ids[nids++] = Int64GetDatum(comparison->locals[i].order_id);
     }
-    values[0] = CStringGetTextDatum(pass->account);
-    values[1] = CStringGetTextDatum(pass->symbol);
-    values[2] = CStringGetTextDatum(psprintf("not found by run " INT64_FORMAT, pass->run_id));
-    values[3] = TimestampTzGetDatum(pass->asked_at);
-    values[4] = PointerGetDatum(construct_array(moving, nmoving, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
-    return (int64) qm_query_run(&query, values, NULL);
+    return PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
 }
 
 /* resolve_balances ends POSITION_MISMATCH of the assets that this pass has found right. */
@@ -311,7 +326,10 @@ resolve_balances(const QmPass *pass)
 
 /*
  * reduce_where_positions_differ makes markets reducing whose base asset was found
- * wrong several times in a row: what limits count with is not what is there.
+ * wrong several times in a row: what limits count with is not what is there. Other
+ * markets' passes see it, too: so it has to last until the market's own snapshots
+ * would have brought what is missing. A market whose state an operator has set since then is
+ * left to him.
  */
 static void
 reduce_where_positions_differ(const QmPass *pass)
@@ -322,7 +340,9 @@ reduce_where_positions_differ(const QmPass *pass)
          "FROM quantmesh.discrepancy AS d JOIN quantmesh.market AS m "
          "ON m.account = d.account AND m.base_asset = d.subject "
          "WHERE d.account = $1 AND d.code = 'POSITION_MISMATCH' AND d.resolved_at IS NULL "
-         "AND d.seen_count >= $2 AND m.trading_state = 'active'",
+         "AND d.seen_count >= $2 AND d.first_seen + ($2 - 1) * m.reconcile_every <= d.last_seen "
+         "AND m.trading_state = 'active' AND m.policy <> 'report' "
+         "AND (m.state_set_at IS NULL OR m.state_set_at < d.first_seen)",
          2,
          {TEXTOID, INT4OID}};
     Datum values[] = {CStringGetTextDatum(pass->account), Int32GetDatum(POSITION_ALERT_AFTER)};
@@ -331,16 +351,20 @@ reduce_where_positions_differ(const QmPass *pass)
         (void) qm_query_run(&query, values, NULL);
 }
 
-/* is_trustworthy says whether all orders and fills that the exchange shows are known here now. */
+/* is_trustworthy says whether all orders and fills that the exchange shows, and that may be ours, are known here now. */
 static bool
 is_trustworthy(const QmPass *pass)
 {
     for (size_t i = 0; i < pass->verdict.nfindings; i++)
     {
-        QmFindingCode code = pass->findings[i].code;
+        const QmFinding *finding = &pass->findings[i];
+        bool may_be_ours = finding->code == QM_FINDING_ORPHAN_OURS || finding->code == QM_FINDING_MISSED_FILL ||
+                           finding->code == QM_FINDING_LATE_FILL;
 
-        if ((code == QM_FINDING_ORPHAN_OURS || code == QM_FINDING_MISSED_FILL || code == QM_FINDING_LATE_FILL) &&
-            pass->fates[i] != QM_FATE_REPAIRED)
+        /* Of a trade whose order nobody knows, the exchange's id alone does not say whose it is. */
+        if (finding->code == QM_FINDING_EXTERNAL_ORDER && finding->trade >= 0)
+            may_be_ours = pass->comparison.trades[finding->trade].client_order_id == NULL;
+        if (may_be_ours && pass->fates[i] != QM_FATE_REPAIRED)
             return false;
     }
     return true;
@@ -406,6 +430,7 @@ insert_run(const QmPass *pass, int64 resolved)
     const QmComparison *comparison = &pass->comparison;
     QmUnits difference = 0;
     bool judged = find_difference(pass, &difference);
+    const char *message = message_of(pass);
     Datum values[] = {CStringGetTextDatum(pass->account),
                       Int64GetDatum(pass->run_id),
                       CStringGetTextDatum(pass->symbol),
@@ -424,11 +449,11 @@ insert_run(const QmPass *pass, int64 resolved)
                       Int64GetDatum(resolved),
                       PointerGetDatum(count_codes(pass)),
                       amount_datum(difference),
-                      pass->discarded == NULL ? (Datum) 0 : CStringGetTextDatum(pass->discarded)};
+                      message == NULL ? (Datum) 0 : CStringGetTextDatum(message)};
     bool nulls[lengthof(values)] = {0};
 
     nulls[17] = !judged;
-    nulls[18] = pass->discarded == NULL;
+    nulls[18] = message == NULL;
     (void) qm_query_run(&query, values, nulls);
 }
 
@@ -456,6 +481,13 @@ qm_pass_record_end(const QmPass *pass, QmRunStatus status, const char *message)
     log_news(pass, qm_run_status_name(status), qm_jsonb_object(0, NULL), message);
     (void) qm_query_run(&query, values, NULL);
     qm_reconcile_count_run(qm_market_number(pass->account, pass->symbol), status, 0);
+}
+
+/* message_of returns what the run has to say; NULL for nothing. */
+static const char *
+message_of(const QmPass *pass)
+{
+    return pass->discarded != NULL ? pass->discarded : pass->failure;
 }
 
 /* status_of sums the pass up. */

@@ -256,7 +256,7 @@ SELECT is(pg_temp.tasks('LEASE'), 'submit_order', 'the market''s owner is told o
 
 -- POSITION_MISMATCH: per asset of the account, over all markets and the baseline, where somebody has set one.
 SELECT quantmesh.set_market('bal', 'COINUSD', tick_size => 0.01, step_size => 0.001, base_asset => 'COIN', quote_asset => 'USD'), quantmesh.set_market('bal', 'COINEUR', tick_size => 0.01, step_size => 0.001, base_asset => 'COIN', quote_asset => 'EUR') \gset
-SELECT count(quantmesh.set_reconcile('bal', s, grace => '0')::text) FROM unnest(ARRAY['COINUSD', 'COINEUR']) AS s \gset
+SELECT count(quantmesh.set_reconcile('bal', s, every => '0', grace => '0')::text) FROM unnest(ARRAY['COINUSD', 'COINEUR']) AS s \gset
 SELECT quantmesh.set_baseline('bal', 'COIN', 10, 'what was there'), quantmesh.set_baseline('bal', 'USD', 1000, 'what was there'), quantmesh.set_baseline('bal', 'FEE', 5, 'for commissions') \gset
 CREATE FUNCTION pg_temp.trades(symbol text, name text, price numeric, commission text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
