@@ -217,7 +217,8 @@ static QmClient *
 client_through(int64_t call_timeout_ms)
 {
     char info[512];
-    const QmClientOptions options = {.conninfo = info, .call_timeout_ms = call_timeout_ms};
+    const QmRetryPolicy eager = {.base_ms = 5, .cap_ms = 100, .total_ms = 120000};
+    const QmClientOptions options = {.conninfo = info, .retry = &eager, .call_timeout_ms = call_timeout_ms};
 
     snprintf(info, sizeof(info), "%s host=127.0.0.1 port=%d", qt_conninfo(), proxy.port);
     return qm_client_new(&options);
@@ -336,7 +337,8 @@ start_it(void *what)
 static void
 until_server(void)
 {
-    const QmClientOptions options = {.conninfo = qt_conninfo()};
+    const QmRetryPolicy eager = {.base_ms = 5, .cap_ms = 100, .total_ms = 120000};
+    const QmClientOptions options = {.conninfo = qt_conninfo(), .retry = &eager};
     QmClient *direct = qm_client_new(&options);
 
     assert_ok(qm_client_connect(direct), qm_client_error(direct));
