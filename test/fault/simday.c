@@ -181,9 +181,12 @@ receive_order(Sim *sim, const ExchangeMessage *message)
         return;
     if (message->answer == QF_ANSWER_REJECTED)
         qf_store_happen(sim, order, QM_EVENT_REJECTED);
-    else if (message->answer == QF_ANSWER_LOST)
+    else if (message->answer == QF_ANSWER_LOST ||
+             (message->answer == QF_ANSWER_NOT_PROCESSED && sent.sent_us <= sim->since_us))
+        /* The server before may have heard that already, and had it sent again. */
         qf_store_happen(sim, order, QM_EVENT_REPLY_LOST);
-    else if (message->answer == QF_ANSWER_NOT_PROCESSED && order->state == QM_ORDER_SUBMITTED)
+    else if (message->answer == QF_ANSWER_NOT_PROCESSED &&
+             qm_order_transition(order->state, QM_EVENT_NOT_PROCESSED).effect == QM_EFFECT_MOVES)
     {
         qm_order_id_format(order->client_order_id, sim->tags[sim->ntags - 1], order->order_id, ++order->attempt);
         order->accept_deadline_us = 0;
@@ -381,8 +384,7 @@ end_stalls(Sim *sim)
 
         if (stall->at_us > sim->now_us)
             sim->stalls[kept++] = *stall;
-        else if (order != NULL && order->attempt == stall->attempt && order->state == QM_ORDER_SUBMITTED &&
-                 qf_sim_is_alive(sim, stall->owner))
+        else if (order != NULL && order->attempt == stall->attempt && qf_sim_is_alive(sim, stall->owner))
             qf_store_happen(sim, order, QM_EVENT_NOT_SENT);
     }
     sim->nstalls = kept;

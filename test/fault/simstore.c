@@ -229,6 +229,7 @@ qf_store_happen(Sim *sim, SimOrder *order, QmOrderEvent event)
         return;
     order->state = transition.to;
     order->changed_us = sim->now_us;
+    order->absent_answers = 0;
     if (was_live && !qm_order_is_live(order->state))
     {
         order->cancel = SIM_CANCEL_NONE;
