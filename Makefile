@@ -77,6 +77,7 @@ demo bench: prepare
 stress: prepare
 	$(call build,ASSERT=1)
 	test/fault/days
+	test/fault/exchange
 	test/fault/run
 	test/fault/orders
 

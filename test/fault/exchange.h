@@ -3,9 +3,9 @@
  * all that can go wrong between it and us. Pure C, in the caller's time; a seed
  * gives the same exchange again.
  *
- * exchange      requests, what reaches us and when: lost, late, twice, in any order
- * exchangebook  the truth: orders and their lives, trades, balances, and how they look from afar
- * exchangequeue what is to come, and requests by id
+ * exchange       requests, what reaches us and when: lost, late, twice, in any order
+ * exchangebook   the truth: orders and their lives, trades, balances, and how they look from afar
+ * exchangequeue  what is to come, and requests by id
  *
  * What it never does: accept a request after the request's own deadline, take
  * back what it has said, or tell of something before it was so. A query or list
@@ -67,6 +67,7 @@ typedef struct ExchangeTrade
     char exchange_order_id[QF_ID_SIZE];
     bool buy;
     int64_t price, quantity;
+    int64_t at_us;
 } ExchangeTrade;
 
 typedef struct ExchangeSnapshot

@@ -106,8 +106,8 @@ qf_book_trade(Book *book, int64_t now_us, int order, int64_t quantity)
     *trade = (BookTrade){.shown = {.number = number + 1,
                                    .buy = held->shown.buy,
                                    .price = held->shown.price,
-                                   .quantity = quantity},
-                         .at_us = now_us,
+                                   .quantity = quantity,
+                                   .at_us = now_us},
                          .order = order,
                          .next = -1};
     snprintf(trade->shown.trade_id, QF_ID_SIZE, "%d", number + 1);
@@ -194,7 +194,7 @@ qf_book_show(const Book *book, int order, int64_t as_of_us, ExchangeOrder *shown
         return false;
     *shown = held->shown;
     for (int i = held->first_trade; i >= 0; i = book->trades[i].next)
-        if (book->trades[i].at_us > as_of_us)
+        if (book->trades[i].shown.at_us > as_of_us)
             shown->filled -= book->trades[i].shown.quantity;
     if (held->ended_us > as_of_us)
         shown->state = shown->filled > 0 ? QM_ORDER_PARTIALLY_FILLED : QM_ORDER_OPEN;
@@ -209,7 +209,7 @@ qf_book_show_trades(const Book *book, int order, int64_t as_of_us, ExchangeTrade
 
     *trades = NULL;
     for (int i = book->orders[order].first_trade; i >= 0; i = book->trades[i].next)
-        if (book->trades[i].at_us <= as_of_us)
+        if (book->trades[i].shown.at_us <= as_of_us)
         {
             *trades = qf_grow(*trades, n, &room, sizeof(**trades));
             (*trades)[n++] = book->trades[i].shown;
@@ -240,12 +240,12 @@ qf_book_show_market(Book *book, int64_t now_us, int64_t orders_us, int64_t trade
     }
     book->nactive = kept;
     for (size_t i = (size_t) (after_number > OVERLAP ? after_number - OVERLAP : 0); i < book->ntrades; i++)
-        if (book->trades[i].at_us <= trades_us)
+        if (book->trades[i].shown.at_us <= trades_us)
         {
             snapshot->trades = qf_grow(snapshot->trades, snapshot->ntrades, &trades_room, sizeof(*snapshot->trades));
             snapshot->trades[snapshot->ntrades++] = book->trades[i].shown;
         }
-    for (size_t i = book->ntrades; i > 0 && book->trades[i - 1].at_us > trades_us; i--)
+    for (size_t i = book->ntrades; i > 0 && book->trades[i - 1].shown.at_us > trades_us; i--)
     {
         const ExchangeTrade *trade = &book->trades[i - 1].shown;
 

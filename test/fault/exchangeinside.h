@@ -19,7 +19,6 @@ typedef struct BookOrder
 typedef struct BookTrade
 {
     ExchangeTrade shown;
-    int64_t at_us; /* when it can be known */
     int order;
     int next; /* of the same order; -1: none */
 } BookTrade;
