@@ -135,6 +135,7 @@ extern void qf_exchange_calm(Exchange *exchange);
 /* The truth, for those who check. */
 extern size_t qf_exchange_orders(const Exchange *exchange);
 extern bool qf_exchange_order(const Exchange *exchange, size_t at, ExchangeOrder *order);
+extern bool qf_exchange_accepted(const Exchange *exchange, const char *client_order_id);
 extern size_t qf_exchange_trades(const Exchange *exchange);
 extern void qf_exchange_trade(const Exchange *exchange, size_t at, ExchangeTrade *trade);
 extern void qf_exchange_balances(const Exchange *exchange, int64_t *base, int64_t *quote);

@@ -125,6 +125,15 @@ qf_exchange_order(const Exchange *exchange, size_t at, ExchangeOrder *order)
     return qf_book_is_live(&exchange->book, (int) at);
 }
 
+/* qf_exchange_accepted says whether an order of that id was ever accepted. */
+bool
+qf_exchange_accepted(const Exchange *exchange, const char *client_order_id)
+{
+    int request = qf_request_find(exchange, client_order_id);
+
+    return request >= 0 && exchange->requests[request].order >= 0;
+}
+
 /* qf_exchange_trades returns how many trades there were. */
 size_t
 qf_exchange_trades(const Exchange *exchange)

@@ -292,6 +292,8 @@ repair_order(Pass *pass, const QmFinding *finding, SimOrder *order)
             order->changed_us = sim->now_us;
             break;
         case QM_REPAIR_PROVE_ABSENT:
+            if (qf_exchange_accepted(sim->exchange, order->client_order_id))
+                qf_sim_wrong(sim, "order %s is taken for absent, and was accepted", order->client_order_id);
             qf_store_happen(sim, order, QM_EVENT_PROVED_ABSENT);
             break;
         case QM_REPAIR_GIVE_UP:
