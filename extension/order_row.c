@@ -24,7 +24,6 @@
 #include "utils/timestamp.h"
 
 static QmOrder *read_order(void);
-static QmOrderState state_of(const char *name);
 static QmCancelState cancel_state_of(const char *name);
 static void require_visible(const Datum *key);
 static void move(QmOrder *order, QmOrderState to);
@@ -129,7 +128,7 @@ read_order(void)
     order->client_order_id = qm_row_text(0, 15);
     order->attempt = (int) qm_row_int64(0, 16);
     order->exchange_order_id = qm_row_text(0, 17);
-    order->state = state_of(qm_row_text(0, 18));
+    order->state = qm_order_state_of(qm_row_text(0, 18));
     order->cancel_state = cancel_state_of(qm_row_text(0, 19));
     order->holds_slot = qm_row_bool(0, 20);
     order->fence = qm_row_int64(0, 21);
@@ -149,9 +148,9 @@ read_order(void)
     return order;
 }
 
-/* state_of returns the state of that name; the table's CHECK knows the same ones. */
-static QmOrderState
-state_of(const char *name)
+/* qm_order_state_of returns the state of that name; the table's CHECK knows the same ones. */
+QmOrderState
+qm_order_state_of(const char *name)
 {
     for (QmOrderState state = 0; state < QM_ORDER_STATES; state++)
     {
@@ -215,6 +214,26 @@ qm_order_happen(QmOrder *order, QmOrderEvent event)
          order->cancel_state == QM_CANCEL_UNKNOWN))
         order->cancel_state = QM_CANCEL_DONE;
     return transition.effect;
+}
+
+/*
+ * qm_order_conclude makes an event happen that nobody has reported but that
+ * follows from what is known, and writes it; false when it cannot happen any
+ * more. The order is locked.
+ */
+bool
+qm_order_conclude(const QmOrder *before, QmOrderEvent event, const char *discrepancy, Jsonb *detail)
+{
+    QmOrderNews news = {.event = qm_order_event_name(event),
+                        .source = "reconcile",
+                        .discrepancy = discrepancy,
+                        .detail = detail};
+    QmOrder *order = qm_order_copy(before);
+
+    if (qm_order_happen(order, event) == QM_EFFECT_REFUSED)
+        return false;
+    qm_order_write(before, order, &news);
+    return true;
 }
 
 /*

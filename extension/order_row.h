@@ -85,6 +85,7 @@ extern QmOrder *qm_order_lock(const char *account, int64 order_id);
 extern QmOrder *qm_order_copy(const QmOrder *order);
 extern QmOrderEffect qm_order_happen(QmOrder *order, QmOrderEvent event);
 extern bool qm_order_end_attempt(QmOrder *order);
+extern bool qm_order_conclude(const QmOrder *before, QmOrderEvent event, const char *discrepancy, Jsonb *detail);
 extern void qm_order_take_slot(QmOrder *order);
 extern void qm_order_refuse(const QmOrder *order, const char *what) qm_noreturn;
 extern void qm_order_write(const QmOrder *before, QmOrder *after, const QmOrderNews *news);
@@ -103,6 +104,7 @@ extern int64 qm_order_find_exchange(const char *account, const char *symbol, con
                                     int *attempt);
 extern int64 qm_order_link_exchange(QmOrder *order, const char *exchange_order_id, int attempt, char **other_id);
 
+extern QmOrderState qm_order_state_of(const char *name);
 extern const char *qm_cancel_state_name(QmCancelState state);
 
 #endif

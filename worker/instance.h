@@ -12,6 +12,7 @@
 #include "datatype/timestamp.h"
 #include "key.h"
 #include "lease.h"
+#include "order_row.h"
 
 /* What an instance that has been replaced, has left or was declared dead gets for an answer: it must register again. */
 #define QM_ERRCODE_STALE_INSTANCE MAKE_SQLSTATE('Q', 'M', '0', '0', '2')
@@ -53,6 +54,7 @@ extern void qm_instance_end(const QmInstance *instance, const char *state);
 
 /* liveness.c: what ended lives have left behind. */
 extern void qm_instance_clear(void);
+extern void qm_intent_hand_over(const QmOrder *before, Jsonb *detail);
 
 /* assign.c: opens a scope of its own. */
 extern int64 qm_markets_assign(void);

@@ -40,8 +40,7 @@ static bool is_gone(const QmInstance *instance);
 static bool orders_are_due(void);
 static void clear_tasks(void);
 static uint64 clear_orders(void);
-static void hand_over(QmOrder *before);
-static void forget_reply(QmOrder *before);
+static void forget_reply(const QmOrder *before);
 static Jsonb *life_of(const QmOrder *order);
 
 /* qm_watch_instances is quantmesh.watch_instances. */
@@ -192,18 +191,18 @@ clear_orders(void)
         QmOrder *order = qm_order_lock(orphans[i].account, orphans[i].order_id);
 
         if (order->state == QM_ORDER_INTENT)
-            hand_over(order);
+            qm_intent_hand_over(order, life_of(order));
         else
             forget_reply(order);
     }
     return count;
 }
 
-/* hand_over makes an intent nobody's, so that anybody may claim it, and tells the market's owner. */
-static void
-hand_over(QmOrder *before)
+/* qm_intent_hand_over makes a locked intent nobody's, so that anybody may claim it, and tells the market's owner. */
+void
+qm_intent_hand_over(const QmOrder *before, Jsonb *detail)
 {
-    QmOrderNews news = {.event = "handed_over", .source = "reconcile", .detail = life_of(before)};
+    QmOrderNews news = {.event = "handed_over", .source = "reconcile", .detail = detail};
     QmTask task = {.account = before->account,
                    .symbol = before->symbol,
                    .kind = "submit_order",
@@ -218,11 +217,8 @@ hand_over(QmOrder *before)
 
 /* forget_reply makes a submitted order unknown: it may have been sent, and nobody waits for the reply. */
 static void
-forget_reply(QmOrder *before)
+forget_reply(const QmOrder *before)
 {
-    QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_REPLY_LOST),
-                        .source = "reconcile",
-                        .detail = life_of(before)};
     QmTask task = {.account = before->account,
                    .symbol = before->symbol,
                    .kind = "query_order",
@@ -230,12 +226,9 @@ forget_reply(QmOrder *before)
                    .order_id = before->order_id,
                    .client_order_id = before->client_order_id,
                    .exchange_order_id = before->exchange_order_id};
-    QmOrder *order = qm_order_copy(before);
-    QmOrderEffect effect PG_USED_FOR_ASSERTS_ONLY = qm_order_happen(order, QM_EVENT_REPLY_LOST);
 
-    Assert(effect == QM_EFFECT_MOVES);
-    qm_order_write(before, order, &news);
-    qm_task_add(&task);
+    if (qm_order_conclude(before, QM_EVENT_REPLY_LOST, NULL, life_of(before)))
+        qm_task_add(&task);
 }
 
 /* life_of returns the life that has ended, for the event. */

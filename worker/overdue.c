@@ -69,12 +69,9 @@ static void
 forget_reply(char *account, int64 order_id)
 {
     const char *const detail[][2] = {{"reason", "no answer by send_before and a quarter of the acceptance window"}};
-    QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_REPLY_LOST), .source = "reconcile"};
-    QmOrder *before = qm_order_lock(account, order_id);
-    QmOrder *order = qm_order_copy(before);
 
-    qm_fence_prepare();
-    (void) qm_order_happen(order, QM_EVENT_REPLY_LOST);
-    news.detail = qm_jsonb_object(lengthof(detail), detail);
-    qm_order_write(before, order, &news);
+    (void) qm_order_conclude(qm_order_lock(account, order_id),
+                             QM_EVENT_REPLY_LOST,
+                             NULL,
+                             qm_jsonb_object(lengthof(detail), detail));
 }

@@ -61,7 +61,6 @@ static bool is_settled(const Loading *loading, TransactionId xmin, TimestampTz u
 static bool was_committed(const Loading *loading, TransactionId xmin);
 static bool cancel_pends(const char *cancel_state);
 static QmOrigin origin_of(const char *name);
-static QmOrderState state_of(const char *name);
 static void load_absent_answers(Loading *loading);
 static int compare_ids(const void *left, const void *right);
 static int find_local(const Loading *loading, int64 order_id);
@@ -200,7 +199,7 @@ read_local(Loading *loading, uint64 row, QmLocalOrder *local, TimestampTz *updat
     local->client_order_id = qm_row_text(row, 1);
     local->exchange_order_id = qm_row_text(row, 2);
     local->slot = qm_row_text(row, 3);
-    local->state = state_of(qm_row_text(row, 4));
+    local->state = qm_order_state_of(qm_row_text(row, 4));
     local->origin = origin_of(qm_row_text(row, 5));
     local->buy = strcmp(qm_row_text(row, 6), "buy") == 0;
     local->holds_slot = qm_row_bool(row, 7);
@@ -267,18 +266,6 @@ origin_of(const char *name)
     if (strcmp(name, "own") == 0)
         return QM_ORIGIN_OWN;
     return strcmp(name, "adopted") == 0 ? QM_ORIGIN_ADOPTED : QM_ORIGIN_EXTERNAL;
-}
-
-/* state_of returns the state of that name. */
-static QmOrderState
-state_of(const char *name)
-{
-    for (QmOrderState state = 0; state < QM_ORDER_STATES; state++)
-    {
-        if (strcmp(qm_order_state_name(state), name) == 0)
-            return state;
-    }
-    elog(ERROR, "unknown order state \"%s\"", name);
 }
 
 /* qm_units returns an amount as the classifier counts; 0 for none, the largest for what is above everything. */

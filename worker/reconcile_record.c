@@ -12,6 +12,7 @@
 #include "live_order.h"
 #include "market_number.h"
 #include "query_row.h"
+#include "settings.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -161,13 +162,16 @@ void
 qm_pass_record(QmPass *pass)
 {
     static QmQuery trust = {"UPDATE quantmesh.market SET trusted_tag = $3 WHERE account = $1 AND symbol = $2 "
-                            "AND trusted_tag <> $3 AND $3 = quantmesh.current_tag() "
+                            "AND trusted_tag <> $3 AND $3 = quantmesh.current_tag() AND $4 > "
+                            "(SELECT max(f.recorded_at) FROM quantmesh.fence_floor AS f WHERE f.tag = $3) "
                             "RETURNING quantmesh.markets_changed()",
-                            3,
-                            {TEXTOID, TEXTOID, TEXTOID}};
+                            4,
+                            {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
+    int64 on_their_way_us = ((int64) qm_send_window_ms + qm_acceptance_window_ms) * 1000;
     Datum values[] = {CStringGetTextDatum(pass->account),
                       CStringGetTextDatum(pass->symbol),
-                      CStringGetTextDatum(pass->tag)};
+                      CStringGetTextDatum(pass->tag),
+                      TimestampTzGetDatum(pass->asked_at - on_their_way_us)};
     int64 resolved = 0;
 
     for (size_t i = 0; i < pass->verdict.nfindings; i++)

@@ -10,9 +10,10 @@
 #include "cancel.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "fence.h"
+#include "instance.h"
 #include "query_row.h"
 #include "report.h"
+#include "task.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -203,36 +204,21 @@ static QmFate
 move(const QmPass *pass, const QmFinding *finding, QmOrderEvent event)
 {
     QmOrder *before = lock_as_judged(pass, finding);
-    QmOrderNews news = {.event = qm_order_event_name(event), .source = "reconcile"};
-    QmOrder *order;
+    bool moved =
+        before != NULL && qm_order_conclude(before, event, qm_finding_name(finding->code), reason_of(pass, finding));
 
-    if (before == NULL)
-        return QM_FATE_OVERTAKEN;
-    order = qm_order_copy(before);
-    if (qm_order_happen(order, event) == QM_EFFECT_REFUSED)
-        return QM_FATE_OVERTAKEN;
-    news.discrepancy = qm_finding_name(finding->code);
-    news.detail = reason_of(pass, finding);
-    qm_order_write(before, order, &news);
-    return QM_FATE_REPAIRED;
+    return moved ? QM_FATE_REPAIRED : QM_FATE_OVERTAKEN;
 }
 
-/* hand_over frees an intent of an instance that is dead, and tells the market's owner of it. */
+/* hand_over frees an intent of an instance that is dead. */
 static QmFate
 hand_over(const QmPass *pass, const QmFinding *finding)
 {
     QmOrder *before = lock_as_judged(pass, finding);
-    QmOrderNews news = {.event = "handed_over", .source = "reconcile"};
-    QmOrder *order;
 
     if (before == NULL)
         return QM_FATE_OVERTAKEN;
-    order = qm_order_copy(before);
-    order->instance = NULL;
-    order->epoch = 0;
-    news.detail = reason_of(pass, finding);
-    qm_order_write(before, order, &news);
-    (void) ask(pass, finding, "submit_order", 0);
+    qm_intent_hand_over(before, reason_of(pass, finding));
     return QM_FATE_REPAIRED;
 }
 
@@ -289,50 +275,35 @@ cancel_too(const QmPass *pass, const QmFinding *finding)
 static QmFate
 ask(const QmPass *pass, const QmFinding *finding, const char *kind, int64 order_id)
 {
-    static QmQuery query = {"INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, "
-                            "client_order_id, exchange_order_id, detail) "
-                            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-                            "ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO NOTHING",
-                            9,
-                            {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID}};
     const QmComparison *comparison = &pass->comparison;
-    bool intents = strcmp(kind, "submit_order") == 0; /* one task for all of a market */
-    const char *client_order_id = NULL;
-    const char *exchange_order_id = NULL;
-    Datum values[9];
-    bool nulls[9] = {0};
+    QmTask task = {.account = pass->account,
+                   .symbol = pass->symbol,
+                   .kind = kind,
+                   .order_id = order_id,
+                   .detail = reason_of(pass, finding)};
 
     if (finding->remote >= 0)
     {
-        client_order_id = comparison->remotes[finding->remote].client_order_id;
-        exchange_order_id = comparison->remotes[finding->remote].exchange_order_id;
+        task.client_order_id = comparison->remotes[finding->remote].client_order_id;
+        task.exchange_order_id = comparison->remotes[finding->remote].exchange_order_id;
     }
-    else if (finding->local >= 0 && !intents)
+    else if (finding->local >= 0)
     {
-        client_order_id = comparison->locals[finding->local].client_order_id;
-        exchange_order_id = comparison->locals[finding->local].exchange_order_id;
+        task.client_order_id = comparison->locals[finding->local].client_order_id;
+        task.exchange_order_id = comparison->locals[finding->local].exchange_order_id;
     }
     else if (finding->trade >= 0)
     {
-        client_order_id = comparison->trades[finding->trade].client_order_id;
-        exchange_order_id = comparison->trades[finding->trade].exchange_order_id;
+        task.client_order_id = comparison->trades[finding->trade].client_order_id;
+        task.exchange_order_id = comparison->trades[finding->trade].exchange_order_id;
     }
-    values[0] = CStringGetTextDatum(pass->account);
-    values[1] = Int64GetDatum(qm_fence_draw());
-    values[2] = CStringGetTextDatum(kind);
-    values[3] = CStringGetTextDatum(pass->symbol);
-    values[4] = CStringGetTextDatum(intents                ? ""
-                                    : order_id != 0        ? psprintf(INT64_FORMAT, order_id)
-                                    : finding->remote >= 0 ? psprintf("%s:%s", pass->symbol, exchange_order_id)
-                                                           : qm_finding_subject(pass, finding));
-    values[5] = Int64GetDatum(order_id);
-    nulls[5] = order_id == 0;
-    values[6] = client_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(client_order_id);
-    nulls[6] = client_order_id == NULL;
-    values[7] = exchange_order_id == NULL ? (Datum) 0 : CStringGetTextDatum(exchange_order_id);
-    nulls[7] = exchange_order_id == NULL;
-    values[8] = PointerGetDatum(reason_of(pass, finding));
-    (void) qm_query_run(&query, values, nulls);
+    if (order_id != 0)
+        task.subject = psprintf(INT64_FORMAT, order_id);
+    else if (finding->remote >= 0)
+        task.subject = psprintf("%s:%s", pass->symbol, task.exchange_order_id);
+    else
+        task.subject = qm_finding_subject(pass, finding);
+    qm_task_add(&task);
     return QM_FATE_ASKED;
 }
 

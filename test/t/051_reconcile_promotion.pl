@@ -10,7 +10,7 @@ use QuantMeshOrders;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $primary = qm_node('primary', init => [ allows_streaming => 1 ], conf => "quantmesh.worker_naptime = '50ms'");
+my $primary = qm_node('primary', init => [ allows_streaming => 1 ], conf => "quantmesh.worker_naptime = '50ms'\nquantmesh.send_window = '100ms'\nquantmesh.acceptance_window = '2s'");
 my $client = qm_session($primary, 'client');
 qm_market($client, 'BTCUSDT');
 $client->query(q{SELECT quantmesh.set_reconcile('binance', 'BTCUSDT', grace => '0', policy => 'report')});
@@ -71,6 +71,7 @@ snapshot(undef, 'true');
 pending('nor a pass that only reports');
 is($session->query(q{SELECT count(*) FROM quantmesh.orders}), 1, 'which adopts nothing');
 $session->query(q{SELECT quantmesh.set_reconcile('binance', 'BTCUSDT', policy => 'repair')});
+ok(qm_wait($session, q{SELECT max(recorded_at) + interval '2.1 s' < clock_timestamp() FROM quantmesh.fence_floor}), 'an order that was on its way can no longer be accepted');
 snapshot(undef, 'true');
 is($session->query(q{SELECT string_agg(concat_ws(' ', price, state, origin, holds_slot, filled_quantity), ', ' ORDER BY price) FROM quantmesh.orders}),
 	'61000 open own t 0, 62000 partially_filled adopted t 0.005', 'one that repairs brings the lost order back, with its fill');
