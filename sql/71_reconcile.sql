@@ -102,17 +102,25 @@ BEGIN
         ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO NOTHING;
     GET DIAGNOSTICS made = ROW_COUNT;
 
+    -- Trades are asked for behind the newest that was booked before the last comparison: that one had all older ones. Behind
+    -- the newest of all there may be one whose report was lost.
     INSERT INTO quantmesh.task (account, task_id, kind, symbol, detail)
         SELECT m.account, quantmesh.next_id(), 'snapshot', m.symbol,
-               jsonb_strip_nulls(jsonb_build_object('last_trade_id', p.last_trade_id, 'last_executed_at', p.last_executed_at))
+               jsonb_strip_nulls(jsonb_build_object('last_trade_id', p.trade_id, 'last_executed_at', p.executed_at))
         FROM quantmesh.market AS m
         LEFT JOIN LATERAL (
             SELECT t.finished_at FROM quantmesh.task AS t
             WHERE t.account = m.account AND t.symbol = m.symbol AND t.kind = 'snapshot' AND t.finished_at IS NOT NULL
             ORDER BY t.finished_at DESC LIMIT 1) AS last ON true
         LEFT JOIN LATERAL (
-            SELECT q.last_trade_id, q.last_executed_at FROM quantmesh.position AS q
-            WHERE q.account = m.account AND q.symbol = m.symbol ORDER BY q.last_executed_at DESC LIMIT 1) AS p ON true
+            SELECT f.trade_id, f.executed_at
+            FROM (SELECT s.asked_at FROM quantmesh.snapshot AS s
+                  WHERE s.account = m.account AND s.symbol = m.symbol AND s.state = 'reconciled' ORDER BY s.snapshot_id DESC LIMIT 1) AS seen,
+                 quantmesh.position AS q,
+                 LATERAL (SELECT x.trade_id, x.executed_at FROM quantmesh.fill AS x
+                          WHERE x.account = q.account AND x.symbol = q.symbol AND x.strategy = q.strategy AND x.booked_at < seen.asked_at
+                          ORDER BY x.executed_at DESC, x.trade_id DESC LIMIT 1) AS f
+            WHERE q.account = m.account AND q.symbol = m.symbol ORDER BY f.executed_at DESC, f.trade_id DESC LIMIT 1) AS p ON true
         WHERE m.reconcile_every > '0'
           AND EXISTS (SELECT FROM quantmesh.assignment AS a WHERE a.account = m.account AND a.symbol = m.symbol AND a.ended_at IS NULL)
           AND NOT EXISTS (SELECT FROM quantmesh.task AS t WHERE t.account = m.account AND t.symbol = m.symbol AND t.kind = 'snapshot'

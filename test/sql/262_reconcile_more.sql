@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(37);
+SELECT plan(40);
 
 CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair', account text DEFAULT 'more') RETURNS void LANGUAGE sql AS $$
     SELECT quantmesh.set_market($3, $1, tick_size => 0.01, step_size => 0.001, base_asset => 'BASE' || $1, quote_asset => 'USDT');
@@ -133,6 +133,26 @@ SELECT count(*) FROM quantmesh.resume('wait', 'W1', 'looked into') \gset
 SELECT pg_temp.submit('W1', balances => '[{"asset": "COIN", "free": 11}]', account => 'wait') \gset
 SELECT is(pg_temp.pass('W1', 'wait'), 'POSITION_MISMATCH none recorded', 'and once more');
 SELECT is((SELECT trading_state FROM quantmesh.market WHERE account = 'wait' AND symbol = 'W1'), 'active', 'leaves a market alone that an operator has resumed meanwhile');
+
+-- The next snapshot goes on behind what the last one has seen, not behind the newest trade: an older one may have been lost.
+SELECT pg_temp.market('CURSOR') \gset
+SELECT quantmesh.set_reconcile('more', 'CURSOR', every => '1 us') \gset
+INSERT INTO quantmesh.assignment (account, symbol, assignment_id, instance, epoch, reason, since) VALUES ('more', 'CURSOR', quantmesh.next_id(), 'waiter', 7, 'hashed', now());
+CREATE FUNCTION pg_temp.cursor() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+    PERFORM quantmesh.make_tasks();
+    UPDATE quantmesh.task SET state = 'withdrawn', finished_at = clock_timestamp() WHERE account = 'more' AND symbol = 'CURSOR' AND finished_at IS NULL
+        RETURNING coalesce(detail ->> 'last_trade_id', 'none') INTO found;
+    RETURN found;
+END $$;
+SELECT client_order_id AS cursor FROM quantmesh.place_order('more', 'CURSOR', 'buy', 100, 3) \gset
+SELECT (quantmesh.apply_report('more', 'CURSOR', :'cursor', 'c1', trade_id => '1', last_quantity => 1, last_price => 100, event_time => '2026-01-01')).state \gset
+SELECT is(pg_temp.cursor(), 'none', 'before the first comparison all trades are asked for');
+SELECT pg_temp.submit('CURSOR', jsonb_build_array(pg_temp.remote(:'cursor', 'c1', '{"quantity": "3", "filled_quantity": "1"}'))) \gset
+SELECT is(pg_temp.pass('CURSOR'), 'clean', 'one that has seen trade 1');
+SELECT (quantmesh.apply_report('more', 'CURSOR', :'cursor', 'c1', trade_id => '3', last_quantity => 1, last_price => 100, event_time => '2026-01-03')).state \gset
+SELECT is(pg_temp.cursor(), '1', 'trade 2 was lost and 3 was not: the next snapshot begins behind 1');
 
 -- Tasks of the past cost nothing.
 SELECT count(pg_temp.market(s, account => 'long')::text) FROM unnest(ARRAY['L1', 'L2']) AS s \gset
