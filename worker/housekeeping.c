@@ -23,14 +23,13 @@
 #define BATCH_ROWS 1000
 #define BATCH_SNAPSHOTS 50 /* each can be large */
 
-/* The round that is under way, or that begins at begin_us. */
-static int64 begin_us = 0;
-static int next_job = 0;
-static int64 done; /* rows of the job so far */
+static int64 begin_us = 0;     /* of the next round */
+static int next_job = QM_KEPT; /* of the round under way; QM_KEPT when there is none */
+static int64 done;             /* rows of the job so far */
 
 static bool run_batch(int job);
 
-/* qm_housekeeping_hurry begins the next round at once: settings may have changed. */
+/* qm_housekeeping_hurry begins the next round at once, or when the one under way has ended: settings may have changed. */
 void
 qm_housekeeping_hurry(void)
 {
@@ -43,8 +42,13 @@ qm_housekeeping_pass(void)
 {
     int64 now_us = qm_now_us();
 
-    if (now_us < begin_us)
-        return;
+    if (next_job == QM_KEPT)
+    {
+        if (now_us < begin_us)
+            return;
+        next_job = 0;
+        begin_us = now_us + ROUND_US;
+    }
     while (next_job < QM_KEPT)
     {
         int job = next_job++; /* an error passes on to the next job */
@@ -57,8 +61,6 @@ qm_housekeeping_pass(void)
         if (qm_now_us() > now_us + STEP_US)
             return;
     }
-    next_job = 0;
-    begin_us = now_us + ROUND_US;
 }
 
 /* run_batch does one batch of a job in a transaction, and says whether there are more. */
