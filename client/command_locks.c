@@ -36,34 +36,14 @@ static const QmColumn locks_columns[] = {
 
 static const QmStatement locks_statement = {
     .name = "locks",
-    .sql =
-        "SELECT l.key, l.class, l.account, l.symbol, l.mode, l.state,"
-        " " QM_SQL_SPAN(
-            "pg_catalog.clock_timestamp() - l.acquired_at") " AS held_ms,"
-                                                            " " QM_SQL_SPAN(
-                                                                "l.ttl_left") " AS ttl_left_ms, l.waiters, "
-                                                                              "coalesce(l.instance, "
-                                                                              "l.application_name) AS owner,"
-                                                                              " l.pid, l.username, " QM_SQL_TIME(
-                                                                                  "l.acquired_at") " AS acquired_at, "
-                                                                                                   "l.fence"
-                                                                                                   " FROM "
-                                                                                                   "quantmesh.locks AS "
-                                                                                                   "l"
-                                                                                                   " WHERE ($1::text "
-                                                                                                   "IS NULL OR "
-                                                                                                   "l.account = $1) "
-                                                                                                   "AND ($2::text IS "
-                                                                                                   "NULL OR l.symbol = "
-                                                                                                   "$2)"
-                                                                                                   " AND ($3::text IS "
-                                                                                                   "NULL OR l.key = "
-                                                                                                   "$3) AND ($4::text "
-                                                                                                   "IS NULL OR l.mode "
-                                                                                                   "= $4)"
-                                                                                                   " ORDER BY "
-                                                                                                   "l.acquired_at, "
-                                                                                                   "l.key",
+    .sql = "SELECT l.key, l.class, l.account, l.symbol, l.mode, l.state, pg_catalog.round(extract(epoch"
+           " FROM pg_catalog.clock_timestamp() - l.acquired_at" QM_SPAN_END " AS held_ms,"
+           " pg_catalog.round(extract(epoch FROM l.ttl_left" QM_SPAN_END " AS ttl_left_ms, l.waiters,"
+           " coalesce(l.instance, l.application_name) AS owner, l.pid, l.username,"
+           " pg_catalog.to_char(l.acquired_at" QM_TIME_END " AS acquired_at, l.fence"
+           " FROM quantmesh.locks AS l WHERE ($1::text IS NULL OR l.account = $1) AND ($2::text IS NULL OR"
+           " l.symbol = $2) AND ($3::text IS NULL OR l.key = $3) AND ($4::text IS NULL OR l.mode = $4)"
+           " ORDER BY l.acquired_at, l.key",
     .parameters = 4,
     .repeat = QM_REPEAT_READ,
 };
@@ -86,32 +66,15 @@ static const QmColumn waits_columns[] = {
 
 static const QmStatement waits_statement = {
     .name = "lock_waits",
-    .sql = "SELECT w.key, " QM_SQL_SPAN(
-        "w.waiting") " AS waiting_ms, w.waiter_application_name AS waiter, w.waiter_pid,"
-                     " w.waiter_mode, w.waits_for, coalesce(w.holder_owner, w.holder_application_name) AS holder, "
-                     "w.holder_pid,"
-                     " w.holder_mode, " QM_SQL_SPAN(
-                         "pg_catalog.clock_timestamp() - w.holder_since") " AS held_ms,"
-                                                                          " " QM_SQL_TIME(
-                                                                              "w.holder_since") " AS holder_since, "
-                                                                                                "w.holder_fence"
-                                                                                                " FROM "
-                                                                                                "quantmesh.lock_waits "
-                                                                                                "AS w"
-                                                                                                " WHERE ($1::text IS "
-                                                                                                "NULL OR "
-                                                                                                "pg_catalog.split_part("
-                                                                                                "w.key, ':', 2) = $1)"
-                                                                                                " AND ($2::text IS "
-                                                                                                "NULL OR "
-                                                                                                "pg_catalog.split_part("
-                                                                                                "w.key, ':', 3) = $2)"
-                                                                                                " AND ($3::text IS "
-                                                                                                "NULL OR w.key = $3) "
-                                                                                                "AND ($4::text IS NULL "
-                                                                                                "OR w.waiter_mode = $4)"
-                                                                                                " ORDER BY w.waiting "
-                                                                                                "DESC, w.key",
+    .sql = "SELECT w.key, pg_catalog.round(extract(epoch FROM w.waiting" QM_SPAN_END " AS waiting_ms,"
+           " w.waiter_application_name AS waiter, w.waiter_pid, w.waiter_mode, w.waits_for,"
+           " coalesce(w.holder_owner, w.holder_application_name) AS holder, w.holder_pid, w.holder_mode,"
+           " pg_catalog.round(extract(epoch FROM pg_catalog.clock_timestamp() - w.holder_since" QM_SPAN_END
+           " AS held_ms, pg_catalog.to_char(w.holder_since" QM_TIME_END " AS holder_since, w.holder_fence"
+           " FROM quantmesh.lock_waits AS w WHERE ($1::text IS NULL OR pg_catalog.split_part(w.key, ':',"
+           " 2) = $1) AND ($2::text IS NULL OR pg_catalog.split_part(w.key, ':',"
+           " 3) = $2) AND ($3::text IS NULL OR w.key = $3) AND ($4::text IS NULL OR w.waiter_mode = $4) ORDER"
+           " BY w.waiting DESC, w.key",
     .parameters = 4,
     .repeat = QM_REPEAT_READ,
 };

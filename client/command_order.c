@@ -60,30 +60,26 @@ static const QmColumn order_columns[] = {
     {NULL, NULL, QM_CELL_TEXT},
 };
 
-#define ORDER_COLUMNS                                                                                                 \
-    "o.order_id, o.account, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity," \
-    " o.average_price, o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner," \
-    " o.origin, o.replaces, o.request_id, o.client_order_id, o.exchange_order_id, o.error_code, o.error_message,"     \
-    " " QM_SQL_TIME("o.created_at") " AS created_at, " QM_SQL_TIME(                                                   \
-        "o.submitted_at") " AS submitted_at,"                                                                         \
-                          " " QM_SQL_TIME("o.opened_at") " AS opened_at, " QM_SQL_TIME(                               \
-                              "o.cancel_requested_at") " AS cancel_requested_at,"                                     \
-                                                       " " QM_SQL_TIME("o.updated_at") " AS updated_at,"              \
-                                                                                       " pg_catalog.has_table_"       \
-                                                                                       "privilege('quantmesh.order_"  \
-                                                                                       "event', 'SELECT') AS events"
+#define ORDER_COLUMNS                                                                                   \
+    "o.order_id, o.account, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity,"      \
+    " o.filled_quantity, o.average_price, o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only," \
+    " o.strategy, o.instance, o.owner, o.origin, o.replaces, o.request_id, o.client_order_id,"          \
+    " o.exchange_order_id, o.error_code, o.error_message,"                                              \
+    " pg_catalog.to_char(o.created_at" QM_TIME_END " AS created_at,"                                    \
+    " pg_catalog.to_char(o.submitted_at" QM_TIME_END " AS submitted_at,"                                \
+    " pg_catalog.to_char(o.opened_at" QM_TIME_END " AS opened_at,"                                      \
+    " pg_catalog.to_char(o.cancel_requested_at" QM_TIME_END " AS cancel_requested_at,"                  \
+    " pg_catalog.to_char(o.updated_at" QM_TIME_END " AS updated_at,"                                    \
+    " pg_catalog.has_table_privilege('quantmesh.order_event', 'SELECT') AS events"
 
 static const QmStatement order_statement = {
     .name = "orders",
-    .sql = "SELECT " ORDER_COLUMNS ", true AS live, " QM_SQL_TIME(
-        "o.send_before") " AS send_before, NULL AS ended_at"
-                         " FROM quantmesh.open_orders AS o WHERE o.order_id = $1::bigint AND ($2::text IS NULL OR "
-                         "o.account = $2)"
-                         " UNION ALL "
-                         "SELECT " ORDER_COLUMNS ", false AS live, NULL AS send_before, " QM_SQL_TIME(
-                             "o.ended_at") " AS ended_at"
-                                           " FROM quantmesh.order_history AS o WHERE o.order_id = $1::bigint AND "
-                                           "($2::text IS NULL OR o.account = $2)",
+    .sql = "SELECT " ORDER_COLUMNS ", true AS live, pg_catalog.to_char(o.send_before" QM_TIME_END
+           " AS send_before, NULL AS ended_at FROM quantmesh.open_orders AS o"
+           " WHERE o.order_id = $1::bigint AND ($2::text IS NULL OR o.account = $2) UNION ALL SELECT " ORDER_COLUMNS
+           ", false AS live, NULL AS send_before, pg_catalog.to_char(o.ended_at" QM_TIME_END
+           " AS ended_at FROM quantmesh.order_history AS o"
+           " WHERE o.order_id = $1::bigint AND ($2::text IS NULL OR o.account = $2)",
     .parameters = 2,
     .repeat = QM_REPEAT_READ,
 };
@@ -104,11 +100,10 @@ static const QmColumn events_columns[] = {
 
 static const QmStatement events_statement = {
     .name = "order_event",
-    .sql = "SELECT " QM_SQL_TIME("e.at") " AS at, e.event, e.from_state, e.to_state, e.cancel_state, e.source,"
-                                         " e.trade_id, e.discrepancy, " QM_SQL_TIME(
-                                             "e.event_time") " AS event_time, e.detail"
-                                                             " FROM quantmesh.order_event AS e WHERE e.order_id = "
-                                                             "$1::bigint AND e.account = $2 ORDER BY e.event_id",
+    .sql = "SELECT pg_catalog.to_char(e.at" QM_TIME_END " AS at, e.event, e.from_state, e.to_state,"
+           " e.cancel_state, e.source, e.trade_id, e.discrepancy, pg_catalog.to_char(e.event_time" QM_TIME_END
+           " AS event_time, e.detail FROM quantmesh.order_event AS e"
+           " WHERE e.order_id = $1::bigint AND e.account = $2 ORDER BY e.event_id",
     .parameters = 2,
     .repeat = QM_REPEAT_READ,
 };
@@ -131,13 +126,11 @@ static const QmColumn fills_columns[] = {
 
 static const QmStatement fills_statement = {
     .name = "fills",
-    .sql =
-        "SELECT " QM_SQL_TIME("f.executed_at") " AS executed_at, f.trade_id, f.kind, f.side, f.quantity, f.price,"
-                                               " f.amount, f.commission, f.commission_asset, f.is_maker, " QM_SQL_TIME(
-                                                   "f.booked_at") " AS booked_at, f.source"
-                                                                  " FROM quantmesh.fills AS f WHERE f.order_id = "
-                                                                  "$1::bigint AND f.account = $2"
-                                                                  " ORDER BY f.executed_at, f.trade_id, f.kind DESC",
+    .sql = "SELECT pg_catalog.to_char(f.executed_at" QM_TIME_END " AS executed_at, f.trade_id, f.kind,"
+           " f.side, f.quantity, f.price, f.amount, f.commission, f.commission_asset, f.is_maker,"
+           " pg_catalog.to_char(f.booked_at" QM_TIME_END " AS booked_at, f.source"
+           " FROM quantmesh.fills AS f WHERE f.order_id = $1::bigint AND f.account = $2"
+           " ORDER BY f.executed_at, f.trade_id, f.kind DESC",
     .parameters = 2,
     .repeat = QM_REPEAT_READ,
 };

@@ -31,14 +31,12 @@ static const QmColumn positions_columns[] = {
 
 static const QmStatement positions_statement = {
     .name = "positions",
-    .sql =
-        "SELECT p.account, p.symbol, p.strategy, p.quantity, p.base_asset, p.average_price, p.cost, p.realized_profit,"
-        " p.quote_asset, p.consistent, " QM_SQL_TIME(
-            "p.last_executed_at") " AS last_executed_at, p.last_trade_id"
-                                  " FROM quantmesh.positions AS p"
-                                  " WHERE ($1::text IS NULL OR p.account = $1) AND ($2::text IS NULL OR p.symbol = $2)"
-                                  " AND ($3::text IS NULL OR p.strategy = $3) AND ($4::text IS NULL OR p.quantity <> 0)"
-                                  " ORDER BY p.account, p.symbol, p.strategy",
+    .sql = "SELECT p.account, p.symbol, p.strategy, p.quantity, p.base_asset, p.average_price, p.cost,"
+           " p.realized_profit, p.quote_asset, p.consistent, pg_catalog.to_char(p.last_executed_at" QM_TIME_END
+           " AS last_executed_at, p.last_trade_id FROM quantmesh.positions AS p"
+           " WHERE ($1::text IS NULL OR p.account = $1) AND ($2::text IS NULL OR p.symbol = $2) AND ($3::text"
+           " IS NULL OR p.strategy = $3) AND ($4::text IS NULL OR p.quantity <> 0)"
+           " ORDER BY p.account, p.symbol, p.strategy",
     .parameters = 4,
     .repeat = QM_REPEAT_READ,
 };

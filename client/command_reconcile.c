@@ -30,9 +30,9 @@ static const QmColumn reconcile_columns[] = {
     {NULL, NULL, QM_CELL_TEXT},
 };
 
-#define RECONCILE_SQL                                                                                                  \
-    "SELECT r.code, r.subject, r.order_id, r.repair, r.allowed, r.outcome, r.local, r.remote, r.run_id, r.snapshot_id" \
-    " FROM quantmesh.reconcile(account => $1, symbol => $2, dry_run => $3::boolean) AS r"
+#define RECONCILE_SQL                                                                                    \
+    "SELECT r.code, r.subject, r.order_id, r.repair, r.allowed, r.outcome, r.local, r.remote, r.run_id," \
+    " r.snapshot_id FROM quantmesh.reconcile(account => $1, symbol => $2, dry_run => $3::boolean) AS r"
 
 /* Not to be repeated: a second run would not show what the first has repaired. */
 static const QmStatement reconcile_statement = {

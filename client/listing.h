@@ -16,7 +16,7 @@ typedef enum QmCellType
     QM_CELL_COUNT,  /* a number in JSON */
     QM_CELL_SPAN,   /* milliseconds: a number in JSON, "2 min 5 s" in a table */
     QM_CELL_FLAG,   /* t or f */
-    QM_CELL_TIME,   /* as QM_SQL_TIME writes it; without fractions in a table */
+    QM_CELL_TIME,   /* as QM_TIME_END makes it; without fractions in a table */
     QM_CELL_JSON
 } QmCellType;
 
@@ -35,11 +35,9 @@ typedef struct QmRows
     const char *(*cell)(const void *source, int row, const char *column);
 } QmRows;
 
-/* A point in time as SQL: ISO 8601 in UTC. */
-#define QM_SQL_TIME(value) "pg_catalog.to_char(" value " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-
-/* A duration as SQL: whole milliseconds. */
-#define QM_SQL_SPAN(value) "pg_catalog.round(extract(epoch FROM " value ") * 1000)::bigint"
+/* How SQL writes them: pg_catalog.to_char(at QM_TIME_END, pg_catalog.round(extract(epoch FROM lag QM_SPAN_END. */
+#define QM_TIME_END " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+#define QM_SPAN_END ") * 1000)::bigint"
 
 extern QmRows qm_rows_of_result(const PGresult *result);
 extern bool qm_listing_print(const QmColumn *columns, const QmRows *rows, const char *indent);
