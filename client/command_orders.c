@@ -76,32 +76,53 @@ static const QmStatement open_statement = {
     .sql =
         "SELECT o.order_id, o.account, o.symbol, o.side, o.price, o.quantity, o.filled_quantity, o.state,"
         " o.cancel_state, pg_catalog.round(extract(epoch FROM pg_catalog.clock_timestamp() - o.created_at" QM_SPAN_END
-        " AS age_ms, o.strategy, o.instance, o.owner, o.order_type, o.time_in_force,"
-        " o.post_only, o.reduce_only, o.average_price, o.slot, o.holds_slot, o.origin, o.client_order_id,"
-        " o.exchange_order_id, o.request_id, pg_catalog.to_char(o.send_before" QM_TIME_END
-        " AS send_before, pg_catalog.to_char(o.created_at" QM_TIME_END " AS created_at,"
+        " AS age_ms, o.strategy, o.instance, o.owner, o.order_type, o.time_in_force, o.post_only, o.reduce_only,"
+        " o.average_price, o.slot, o.holds_slot, o.origin, o.client_order_id, o.exchange_order_id, o.request_id,"
+        " pg_catalog.to_char(o.send_before" QM_TIME_END " AS send_before,"
+        " pg_catalog.to_char(o.created_at" QM_TIME_END " AS created_at,"
         " pg_catalog.to_char(o.updated_at" QM_TIME_END " AS updated_at, o.error_code, o.error_message"
-        " FROM quantmesh.open_orders AS o" ORDER_FILTER " ORDER BY o.account, o.symbol, o.side,"
-        " o.price DESC NULLS FIRST, o.order_id" parameters repeat QM_REPEAT_READ static const QmColumn history_columns
-    "order_idORDER" QM_CELL_AMOUNT "accountACCOUNT" QM_CELL_TEXT "symbolSYMBOL" QM_CELL_TEXT "sideSIDE" QM_CELL_TEXT
-    "pricePRICE" QM_CELL_AMOUNT "quantityQUANTITY" QM_CELL_AMOUNT "filled_quantityFILLED" QM_CELL_AMOUNT
-    "average_priceAVERAGE PRICE" QM_CELL_AMOUNT "stateSTATE" QM_CELL_TEXT "ended_atENDED" QM_CELL_TIME
-    "strategySTRATEGY" QM_CELL_TEXT "instanceINSTANCE" QM_CELL_TEXT "owner" NULL QM_CELL_TEXT
-    "cancel_state" NULL QM_CELL_TEXT "order_type" NULL QM_CELL_TEXT "time_in_force" NULL QM_CELL_TEXT
-    "missing_quantity" NULL QM_CELL_AMOUNT "origin" NULL QM_CELL_TEXT "client_order_id" NULL QM_CELL_TEXT
-    "exchange_order_id" NULL QM_CELL_TEXT "request_id" NULL QM_CELL_TEXT "created_at" NULL QM_CELL_TIME
-    "error_code" NULL QM_CELL_TEXT
-    "error_message" NULL QM_CELL_TEXT NULL NULL QM_CELL_TEXT static const QmStatement history_statement name
-    "order_history",
-    .sql =
-        "SELECT o.order_id, o.account, o.symbol, o.side, o.price, o.quantity, o.filled_quantity, o.average_price, "
-        "o.state,"
-        " " QM_SQL_TIME("o.ended_at") " AS ended_at, o.strategy, o.instance, o.owner, o.cancel_state, o.order_type,"
-                                      " o.time_in_force, o.missing_quantity, o.origin, o.client_order_id, "
-                                      "o.exchange_order_id, o.request_id,"
-                                      " " QM_SQL_TIME("o.created_at") " AS created_at, o.error_code, o.error_message"
-                                                                      " FROM quantmesh.order_history AS o" ORDER_FILTER
-                                                                      " ORDER BY o.order_id DESC LIMIT $6::bigint",
+        " FROM quantmesh.open_orders AS o" ORDER_FILTER
+        " ORDER BY o.account, o.symbol, o.side, o.price DESC NULLS FIRST, o.order_id",
+    .parameters = 5,
+    .repeat = QM_REPEAT_READ,
+};
+
+static const QmColumn history_columns[] = {
+    {"order_id", "ORDER", QM_CELL_AMOUNT},
+    {"account", "ACCOUNT", QM_CELL_TEXT},
+    {"symbol", "SYMBOL", QM_CELL_TEXT},
+    {"side", "SIDE", QM_CELL_TEXT},
+    {"price", "PRICE", QM_CELL_AMOUNT},
+    {"quantity", "QUANTITY", QM_CELL_AMOUNT},
+    {"filled_quantity", "FILLED", QM_CELL_AMOUNT},
+    {"average_price", "AVERAGE PRICE", QM_CELL_AMOUNT},
+    {"state", "STATE", QM_CELL_TEXT},
+    {"ended_at", "ENDED", QM_CELL_TIME},
+    {"strategy", "STRATEGY", QM_CELL_TEXT},
+    {"instance", "INSTANCE", QM_CELL_TEXT},
+    {"owner", NULL, QM_CELL_TEXT},
+    {"cancel_state", NULL, QM_CELL_TEXT},
+    {"order_type", NULL, QM_CELL_TEXT},
+    {"time_in_force", NULL, QM_CELL_TEXT},
+    {"missing_quantity", NULL, QM_CELL_AMOUNT},
+    {"origin", NULL, QM_CELL_TEXT},
+    {"client_order_id", NULL, QM_CELL_TEXT},
+    {"exchange_order_id", NULL, QM_CELL_TEXT},
+    {"request_id", NULL, QM_CELL_TEXT},
+    {"created_at", NULL, QM_CELL_TIME},
+    {"error_code", NULL, QM_CELL_TEXT},
+    {"error_message", NULL, QM_CELL_TEXT},
+    {NULL, NULL, QM_CELL_TEXT},
+};
+
+static const QmStatement history_statement = {
+    .name = "order_history",
+    .sql = "SELECT o.order_id, o.account, o.symbol, o.side, o.price, o.quantity, o.filled_quantity, o.average_price,"
+           " o.state, pg_catalog.to_char(o.ended_at" QM_TIME_END " AS ended_at, o.strategy, o.instance, o.owner,"
+           " o.cancel_state, o.order_type, o.time_in_force, o.missing_quantity, o.origin, o.client_order_id,"
+           " o.exchange_order_id, o.request_id, pg_catalog.to_char(o.created_at" QM_TIME_END " AS created_at,"
+           " o.error_code, o.error_message"
+           " FROM quantmesh.order_history AS o" ORDER_FILTER " ORDER BY o.order_id DESC LIMIT $6::bigint",
     .parameters = 6,
     .repeat = QM_REPEAT_READ,
 };
