@@ -70,7 +70,8 @@ qm_call(QmClient *client, const QmStatement *statement, const char *const *value
             qm_client_drop(client);
     } while (call_again(statement, history, &retry, passes));
     memcpy(history->sqlstate, client->error.sqlstate, sizeof(history->sqlstate));
-    return history->lost ? call_uncertain(client, statement) : client->error.code;
+    return history->lost && statement->repeat != QM_REPEAT_READ ? call_uncertain(client, statement)
+                                                                : client->error.code;
 }
 
 /* call_again waits for the next attempt, if there is to be one. */
