@@ -16,6 +16,8 @@
 #define QM_DECIMAL_TEXT 128         /* bytes of a number's text */
 #define QM_STATE_DOCUMENT_MAX 65536 /* bytes of a strategy's state */
 
+#define QM_STORE_FILLS_MAX 10000 /* fills that one call lists */
+
 /* SQLSTATEs that a caller tells apart; both come with QM_ERROR_SERVER. */
 #define QM_SQLSTATE_STALE_INSTANCE "QM002" /* the epoch is not the instance's any more */
 #define QM_SQLSTATE_STATE_CHANGED "QM003"  /* another writer has saved the strategy's state */

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILLS_MAX 10000
-
 #define ORDER_COLUMNS                                                                                              \
     "order_id, post_only, reduce_only, created_at, updated_at, client_order_id, exchange_order_id, request_id,"    \
     " symbol, side, order_type, time_in_force, price, quantity, filled_quantity, slot, strategy, instance, state," \
@@ -246,13 +244,13 @@ list_fills(QmSqlite *store, void *argument)
     sqlite3_stmt *statement;
 
     (void) qm_book_market_name(store, "symbol", question->symbol);
-    if (question->max < 1 || question->max > FILLS_MAX)
+    if (question->max < 1 || question->max > QM_STORE_FILLS_MAX)
         (void) qm_sqlite_refuse(store,
                                 QM_ERROR_ARGUMENT,
                                 "22023",
                                 NULL,
                                 "max must be 1 to %d, not %d",
-                                FILLS_MAX,
+                                QM_STORE_FILLS_MAX,
                                 question->max);
     statement =
         qm_sql(store,

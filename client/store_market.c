@@ -181,7 +181,7 @@ check_change(QmSqlite *store, const Setting *setting)
          (filters->quote_asset != NULL && strcmp(filters->quote_asset, market.quote_asset) != 0)) &&
         has_orders(store, setting, false))
         (void) qm_sqlite_refuse(store,
-                                QM_ERROR_VERSION,
+                                QM_ERROR_SERVER,
                                 "55000",
                                 NULL,
                                 "market \"%s\" of account \"%s\" has orders or fills: its assets stay %s and %s",
@@ -195,7 +195,7 @@ check_change(QmSqlite *store, const Setting *setting)
     renamed = renamed || (market.slot_by_level && filters->level_width != NULL && width != market.level_width);
     if (renamed && has_orders(store, setting, true))
         (void) qm_sqlite_refuse(store,
-                                QM_ERROR_VERSION,
+                                QM_ERROR_SERVER,
                                 "55000",
                                 "Cancel them first.",
                                 "market \"%s\" of account \"%s\" has live orders: its slots cannot be named in another "

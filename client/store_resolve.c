@@ -105,7 +105,7 @@ apply(QmSqlite *store, const Word *word, QmOrderEvent event, QmBookOrder *before
     if (effect == QM_EFFECT_REFUSED)
     {
         (void) qm_sqlite_refuse(store,
-                                QM_ERROR_VERSION,
+                                QM_ERROR_SERVER,
                                 "55000",
                                 NULL,
                                 "order %" PRId64 " of account \"%s\" is %s, which %s does not fit",
@@ -210,7 +210,7 @@ resolve_cancel(QmSqlite *store, void *argument)
     if (outcome != 0 && before->cancel_state == QM_CANCEL_STATE_NONE)
     {
         (void) qm_sqlite_refuse(store,
-                                QM_ERROR_VERSION,
+                                QM_ERROR_SERVER,
                                 "55000",
                                 "Ask for it before sending it.",
                                 "no cancel of order %" PRId64 " of account \"%s\" is under way",
