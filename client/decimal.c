@@ -2,8 +2,9 @@
  * Decimals of the client.
  *
  * libpgtypes is the server's own numeric, but for its quotients, whose scale
- * follows other rules: a share is computed with twice the decimals that it keeps,
- * and rounded once, as the server's is.
+ * follows other rules. The server rounds a quotient to a scale that it chooses by
+ * its base 10000, and then to the one that it is asked for; to be equal to the last
+ * digit, so do we.
  */
 #include "decimal.h"
 
@@ -16,6 +17,7 @@
 
 #define INTEGER_DIGITS_MAX 20 /* 10^20 x 10^18 is below 2^127 */
 #define AMOUNT_TEXT_MAX 48
+#define BASE_DIGITS 4 /* decimal ones in a digit of the server's */
 
 struct NumericData
 {
@@ -33,6 +35,9 @@ static _Thread_local QmDecimal decimals;
 static _Thread_local Scrap *scraps;
 
 static QmDecimal share(QmDecimal whole, QmDecimal part, QmDecimal of);
+static int quotient_scale(const char *dividend, const char *divisor);
+static int decimals_of(const char *text);
+static int leading_digit(const char *text, int *weight);
 static QmDecimal absolute(QmDecimal value);
 
 const QmArithmetic qm_client_arithmetic = {
@@ -241,20 +246,85 @@ absolute(QmDecimal value)
     return qm_decimal_sign(value) < 0 ? qm_decimal_negate(value) : value;
 }
 
-/* share returns whole * part / of, rounded to QM_DECIMAL_QUOTIENT_SCALE decimals. */
+/* share returns whole * part / of as the server does, rounded to QM_DECIMAL_QUOTIENT_SCALE decimals. */
 static QmDecimal
 share(QmDecimal whole, QmDecimal part, QmDecimal of)
 {
     QmDecimal dividend = qm_decimal_mul(whole, part);
     QmDecimal rounded;
+    int scale;
     char *text;
 
-    if (dividend->number->dscale < 2 * QM_DECIMAL_QUOTIENT_SCALE)
-        dividend->number->dscale = 2 * QM_DECIMAL_QUOTIENT_SCALE;
-    text = text_of(compute(PGTYPESnumeric_div, dividend, of), QM_DECIMAL_QUOTIENT_SCALE);
+    if (qm_decimal_sign(dividend) == 0)
+        return qm_decimal_zero();
+    scale = quotient_scale(qm_decimal_text(dividend), qm_decimal_text(of));
+    dividend = qm_decimal_of(qm_decimal_text(dividend));
+    dividend->number->dscale = scale + QM_DECIMAL_QUOTIENT_SCALE;
+    text = text_of(compute(PGTYPESnumeric_div, dividend, of), scale);
+    rounded = qm_decimal_of(text);
+    free(text);
+    text = text_of(rounded, QM_DECIMAL_QUOTIENT_SCALE);
     rounded = qm_decimal_of(text);
     free(text);
     return qm_decimal_of(qm_decimal_text(rounded));
+}
+
+/* quotient_scale returns how many decimals the server gives to a quotient of two numbers, of which the first has at least as many as are kept. */
+static int
+quotient_scale(const char *dividend, const char *divisor)
+{
+    int weight;
+    int weight_of_divisor;
+    int first = leading_digit(dividend, &weight);
+    int first_of_divisor = leading_digit(divisor, &weight_of_divisor);
+    int scale = decimals_of(dividend);
+
+    weight -= weight_of_divisor + (first <= first_of_divisor ? 1 : 0);
+    if (scale < QM_DECIMAL_QUOTIENT_SCALE)
+        scale = QM_DECIMAL_QUOTIENT_SCALE;
+    if (scale < decimals_of(divisor))
+        scale = decimals_of(divisor);
+    if (scale < NUMERIC_MIN_SIG_DIGITS - weight * BASE_DIGITS)
+        scale = NUMERIC_MIN_SIG_DIGITS - weight * BASE_DIGITS;
+    return scale;
+}
+
+/* decimals_of returns how many digits a text has behind its point. */
+static int
+decimals_of(const char *text)
+{
+    const char *point = strchr(text, '.');
+
+    return point == NULL ? 0 : (int) strlen(point + 1);
+}
+
+/* leading_digit returns the first digit of a number in base 10000, and at which power of that it stands. */
+static int
+leading_digit(const char *text, int *weight)
+{
+    const char *at = text + (*text == '-' ? 1 : 0);
+    int integers = (int) strcspn(at, ".");
+    int digit = 0;
+
+    if (*at != '0')
+    {
+        *weight = (integers - 1) / BASE_DIGITS;
+        for (int i = 0; i < integers - *weight * BASE_DIGITS; i++)
+            digit = digit * 10 + (at[i] - '0');
+        return digit;
+    }
+    *weight = 0;
+    at += integers + 1;
+    while (digit == 0)
+    {
+        for (int i = 0; i < BASE_DIGITS; i++)
+        {
+            digit = digit * 10 + (*at == '\0' ? 0 : *at - '0');
+            at += *at == '\0' ? 0 : 1;
+        }
+        (*weight)--;
+    }
+    return digit;
 }
 
 /* qm_decimal_cmp returns -1, 0 or 1. */
