@@ -69,7 +69,8 @@ qm_call(QmClient *client, const QmStatement *statement, const char *const *value
         if (client->error.code == QM_ERROR_READ_ONLY)
             qm_client_drop(client);
     } while (call_again(statement, history, &retry, passes));
-    return history->lost ? call_uncertain(client, statement) : client->error.code;
+    return history->lost && statement->repeat != QM_REPEAT_READ ? call_uncertain(client, statement)
+                                                                : client->error.code;
 }
 
 /* call_again waits for the next attempt, if there is to be one. */

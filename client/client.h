@@ -32,7 +32,8 @@ struct QmClient
 typedef enum QmRepeat
 {
     QM_REPEAT_ALWAYS, /* twice is as once */
-    QM_REPEAT_NEVER   /* only as long as nothing was sent */
+    QM_REPEAT_NEVER,  /* only as long as nothing was sent */
+    QM_REPEAT_READ    /* it changes nothing, so that nothing is uncertain without an answer */
 } QmRepeat;
 
 typedef struct QmStatement

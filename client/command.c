@@ -8,11 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "command_database.h"
 #include "config_text.h"
 
-#define QM_COMMAND_ENTRY(name) &qm_command_##name,
-
-static const QmCommand *const commands[] = {QM_COMMANDS(QM_COMMAND_ENTRY)};
+/* Every command, in the order of help. */
+static const QmCommand *const commands[] = {
+    &qm_command_status,
+    &qm_command_orders,
+    &qm_command_positions,
+    &qm_command_locks,
+    &qm_command_reconcile,
+    &qm_command_halt,
+    &qm_command_resume,
+    &qm_command_check_config,
+    &qm_command_completion,
+    &qm_command_help,
+};
 
 static QmExit command_run(const QmCommand *command, int count, char **arguments);
 static bool is_help(const char *argument);
@@ -48,6 +59,7 @@ static QmExit
 command_run(const QmCommand *command, int count, char **arguments)
 {
     QmInvocation invocation = {.command = command};
+    QmExit exit_code = QM_EXIT_OK;
 
     for (int i = 0; i < count && strcmp(arguments[i], "--") != 0; i++)
     {
@@ -59,7 +71,12 @@ command_run(const QmCommand *command, int count, char **arguments)
     }
     if (!qm_options_parse(&invocation, count, arguments))
         return QM_EXIT_USAGE;
-    return command->run(&invocation);
+    if ((command->needs & QM_NEED_DATABASE) != 0)
+        exit_code = qm_database_open(&invocation);
+    if (exit_code == QM_EXIT_OK)
+        exit_code = command->run(&invocation);
+    qm_client_free(invocation.client);
+    return exit_code;
 }
 
 /* is_help tells whether an argument asks for help. */

@@ -2,9 +2,9 @@
  * Commands of the program quantmesh: what a command is made of, and what it can
  * use while it runs.
  *
- * A command is one constant QmCommand in a file command_<name>.c, and one line in
- * QM_COMMANDS; help, completion and the checking of its arguments follow from
- * these. Only the program prints, reads the environment and ends the process,
+ * A command is one constant QmCommand in a file command_<name>.c, declared here,
+ * and one line in the table of command.c; help, completion and the checking of
+ * its arguments follow from these. Only the program prints, reads the environment and ends the process,
  * and of the program only main ends it: a command returns its exit code.
  */
 #ifndef QM_COMMAND_H
@@ -42,7 +42,8 @@ enum
 {
     QM_NEED_NOTHING = 0,
     QM_NEED_DATABASE = 1, /* --db, --config, --timeout: invocation->client, which connects with its first call */
-    QM_NEED_LISTING = 2   /* --json */
+    QM_NEED_LISTING = 2,  /* --json */
+    QM_NEED_OPERATOR = 4  /* the rights of an operator there; a reader's do otherwise */
 };
 
 typedef struct QmOption
@@ -78,11 +79,16 @@ struct QmInvocation
     QmClient *client; /* NULL unless the command needs a database */
 };
 
-/* Every command, in the order of help. */
-#define QM_COMMANDS(add) add(check_config) add(completion) add(help)
-
-#define QM_COMMAND_DECLARE(name) extern const QmCommand qm_command_##name;
-QM_COMMANDS(QM_COMMAND_DECLARE)
+extern const QmCommand qm_command_check_config;
+extern const QmCommand qm_command_completion;
+extern const QmCommand qm_command_halt;
+extern const QmCommand qm_command_help;
+extern const QmCommand qm_command_locks;
+extern const QmCommand qm_command_orders;
+extern const QmCommand qm_command_positions;
+extern const QmCommand qm_command_reconcile;
+extern const QmCommand qm_command_resume;
+extern const QmCommand qm_command_status;
 
 /* command.c */
 extern QmExit qm_program(int count, char **arguments);

@@ -70,6 +70,9 @@ qm_help_command(const QmCommand *command)
            command->operands != NULL ? command->operands : "");
     if (command->about != NULL)
         printf("\n%s\n", command->about);
+    if ((command->needs & QM_NEED_DATABASE) != 0)
+        printf("\nThe database is named by --db or --config; it takes the rights of %s there.\n",
+               (command->needs & QM_NEED_OPERATOR) != 0 ? "an operator" : "a reader");
     fputs("\noptions:\n", stdout);
     for (int list = 0; list < 3; list++)
     {
