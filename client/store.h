@@ -188,6 +188,8 @@ typedef struct QmStoreOptions
     const char *type;         /* "sqlite" (default) or "postgres" */
     const char *path;         /* sqlite: the file, made if it is not there */
     bool read_only;           /* sqlite: to look at what another process may be writing */
+    bool must_exist;          /* sqlite: do not make it */
+    bool may_have_moved;      /* sqlite: open it for writing although its history has moved to PostgreSQL */
     int64_t send_window_ms;   /* sqlite: how long a request may leave after its placing; default 5000 */
     QmClientOptions postgres; /* copied */
 } QmStoreOptions;

@@ -25,6 +25,8 @@
 #include "error.h"
 #include "moment.h"
 
+#define READER (-1)
+#define IN_MEMORY (-2)
 #define FILE_BITS 18 /* of ids, that tell one file from another; the 30 below them count */
 
 static QmCode lock(QmSqlite *store);
@@ -49,6 +51,14 @@ qm_sqlite_open(QmSqlite *store, const QmStoreOptions *options)
     store->path = strdup(options->path);
     if (store->path == NULL)
         return qm_error_no_memory(&store->error);
+    store->may_have_moved = options->may_have_moved;
+    if (options->must_exist && access(store->path, F_OK) != 0)
+        return qm_error_set(&store->error,
+                            QM_ERROR_CONNECT,
+                            "58P01",
+                            "Check the path.",
+                            "there is no file \"%s\"",
+                            store->path);
     if (!options->read_only && lock(store) != QM_OK)
         return store->error.code;
     if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
@@ -84,6 +94,12 @@ lock(QmSqlite *store)
     char who[320];
     int fd;
 
+    if (strcmp(store->path, ":memory:") == 0)
+    {
+        free(path);
+        store->lock_fd = IN_MEMORY;
+        return QM_OK;
+    }
     if (path == NULL)
         return qm_error_no_memory(&store->error);
     snprintf(path, size, "%s.lock", store->path);
@@ -148,7 +164,7 @@ prepare_file(QmSqlite *store)
     (void) sqlite3_extended_result_codes(store->db, 1);
     version = pragma(store, "PRAGMA user_version");
     check_application(store, version);
-    if (store->lock_fd >= 0)
+    if (store->lock_fd != READER)
     {
         if (version > 0)
             check_file(store);
@@ -198,7 +214,7 @@ check_application(QmSqlite *store, int64_t version)
 
     if (!qm_sqlite_fine(store))
         return;
-    if (application != QM_STORE_APPLICATION && (tables > 0 || store->lock_fd < 0))
+    if (application != QM_STORE_APPLICATION && (tables > 0 || store->lock_fd == READER))
         (void) qm_sqlite_refuse(store,
                                 QM_ERROR_VERSION,
                                 "55000",
@@ -214,7 +230,7 @@ check_application(QmSqlite *store, int64_t version)
                                 store->path,
                                 version,
                                 QM_STORE_VERSION);
-    else if (version < QM_STORE_VERSION && store->lock_fd < 0)
+    else if (version < QM_STORE_VERSION && store->lock_fd == READER)
         (void) qm_sqlite_refuse(store,
                                 QM_ERROR_VERSION,
                                 "55000",
@@ -290,7 +306,7 @@ read_identity(QmSqlite *store)
         return;
     }
     qm_sql_copy(statement, 0, store->tag, sizeof(store->tag));
-    if (store->lock_fd >= 0 && sqlite3_column_type(statement, 2) != SQLITE_NULL)
+    if (store->lock_fd != READER && !store->may_have_moved && sqlite3_column_type(statement, 2) != SQLITE_NULL)
         (void) qm_sqlite_refuse(store,
                                 QM_ERROR_READ_ONLY,
                                 "25006",

@@ -80,7 +80,7 @@ QmCode
 qm_sqlite_write(QmSqlite *store, QmSqliteWork work, void *argument)
 {
     qm_error_clear(&store->error);
-    if (store->lock_fd < 0)
+    if (store->lock_fd == -1)
         return qm_sqlite_refuse(store,
                                 QM_ERROR_READ_ONLY,
                                 "25006",

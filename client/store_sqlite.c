@@ -37,6 +37,17 @@ static const QmStoreFunctions functions = {
 QmCode
 qm_store_open_sqlite(const QmStoreOptions *options, QmStore **store, QmError *error)
 {
+    QmSqlite *sqlite;
+    QmCode code = qm_sqlite_new(options, &sqlite, error);
+
+    *store = sqlite == NULL ? NULL : &sqlite->store;
+    return code;
+}
+
+/* qm_sqlite_new does so for those who need more than a store's functions. *store is NULL after a failure; error may be NULL. */
+QmCode
+qm_sqlite_new(const QmStoreOptions *options, QmSqlite **store, QmError *error)
+{
     QmSqlite *sqlite = calloc(1, sizeof(*sqlite));
     QmCode code;
 
@@ -48,15 +59,15 @@ qm_store_open_sqlite(const QmStoreOptions *options, QmStore **store, QmError *er
     sqlite->send_window_us =
         (options->send_window_ms == 0 ? SEND_WINDOW_DEFAULT_MS : options->send_window_ms) * INT64_C(1000);
     code = qm_sqlite_open(sqlite, options);
-    if (code != QM_OK)
+    if (code == QM_OK)
     {
-        if (error != NULL)
-            *error = sqlite->error;
-        close_store(&sqlite->store);
-        return code;
+        *store = sqlite;
+        return QM_OK;
     }
-    *store = &sqlite->store;
-    return QM_OK;
+    if (error != NULL)
+        *error = sqlite->error;
+    close_store(&sqlite->store);
+    return code;
 }
 
 /* last_error returns the last failure of the store. */

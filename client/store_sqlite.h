@@ -27,8 +27,9 @@ typedef struct QmSqlite
     QmStore store;
     sqlite3 *db;
     char *path;
-    int lock_fd; /* -1: a reader */
+    int lock_fd; /* -1: a reader; -2: in memory, where nobody else can be */
     int64_t send_window_us;
+    bool may_have_moved; /* as in the options */
     char tag[QM_TAG_LEN + 1];
     int64_t next_id; /* of the transaction under way */
     int64_t last_id;
@@ -144,6 +145,9 @@ typedef struct QmBookMarket
 
 /* store_schema.c */
 extern const char *const qm_store_steps[QM_STORE_VERSION];
+
+/* store_sqlite.c */
+extern QmCode qm_sqlite_new(const QmStoreOptions *options, QmSqlite **store, QmError *error);
 
 /* store_open.c */
 extern QmCode qm_sqlite_open(QmSqlite *store, const QmStoreOptions *options);
