@@ -474,19 +474,33 @@ slot_is_free(QmSqlite *store, const Request *request, const char *slot, QmPlacem
                 found->owner);
 }
 
-/* crosses_nothing says whether the order would not trade with a live order of the same account. SQLite's REAL only sorts. */
+/*
+ * crosses_nothing says whether the order would not trade with a live order of the
+ * same account. SQLite's REAL only finds those that may cross; what it rounds is
+ * below the margin, and the prices themselves decide.
+ */
 static bool
 crosses_nothing(QmSqlite *store, const Request *request, QmPlacement *placement)
 {
+    static const char of_buy[] =
+        "SELECT order_id, price, owner FROM orders WHERE account = ? AND symbol = ? AND side = ? AND exposed AND live"
+        " AND CAST(price AS REAL) <= CAST(? AS REAL) * 1.000000001 ORDER BY CAST(price AS REAL)";
+    static const char of_sell[] =
+        "SELECT order_id, price, owner FROM orders WHERE account = ? AND symbol = ? AND side = ? AND exposed AND live"
+        " AND CAST(price AS REAL) >= CAST(? AS REAL) * 0.999999999 ORDER BY CAST(price AS REAL)";
+    static const char of_market_order[] =
+        "SELECT order_id, price, owner FROM orders WHERE account = ? AND symbol = ? AND side = ? AND exposed AND live"
+        " AND ? IS NULL ORDER BY CAST(price AS REAL)";
     const char *other = sides[request->order.buy];
-    sqlite3_stmt *statement =
-        qm_sql(store,
-               "SELECT order_id, price, owner FROM orders WHERE account = ? AND symbol = ? AND side = ? AND exposed"
-               " AND live ORDER BY CAST(price AS REAL)",
-               "ttt",
-               request->account,
-               request->order.symbol,
-               other);
+    sqlite3_stmt *statement = qm_sql(store,
+                                     request->price == 0  ? of_market_order
+                                     : request->order.buy ? of_buy
+                                                          : of_sell,
+                                     "tttt",
+                                     request->account,
+                                     request->order.symbol,
+                                     other,
+                                     request->order.price);
 
     while (qm_sql_next(store, statement))
     {
@@ -495,8 +509,7 @@ crosses_nothing(QmSqlite *store, const Request *request, QmPlacement *placement)
 
         if (price != NULL)
             (void) qm_amount_of(qm_decimal_of(price), &amount);
-        if (request->price > 0 &&
-            (price == NULL || (request->order.buy ? amount > request->price : amount < request->price)))
+        if (request->price > 0 && (request->order.buy ? amount > request->price : amount < request->price))
             continue;
         (void) deny(placement,
                     QM_DENIED,

@@ -43,6 +43,7 @@ static const char step_1[] =
     "CREATE UNIQUE INDEX orders_request ON orders (account, request_id) WHERE request_id IS NOT NULL;"
     "CREATE UNIQUE INDEX orders_slot ON orders (account, symbol, side, slot) WHERE holds_slot;"
     "CREATE INDEX orders_exposed ON orders (account, symbol, side) WHERE exposed;"
+    "CREATE INDEX orders_crossing ON orders (account, symbol, side, CAST(price AS REAL)) WHERE exposed;"
     "CREATE INDEX orders_client ON orders (account, client_order_id);"
     "CREATE TABLE exchange_order ("
     " account TEXT NOT NULL, symbol TEXT NOT NULL, exchange_order_id TEXT NOT NULL, order_id INTEGER NOT NULL,"
