@@ -112,7 +112,7 @@ element_add(QmJson *json, const QmOrder *order, QmPlacement *placement, QmError 
     char time[QM_TIME_TEXT];
     char request_id[QM_REQUEST_ID_SIZE];
     const char *valid_until;
-    QmCode code = qm_request_id_take(request_id, order, error);
+    QmCode code = qm_request_id_take(request_id, order->request_id, "request_id", error);
 
     if (code != QM_OK)
         return code;

@@ -69,6 +69,7 @@ qm_call(QmClient *client, const QmStatement *statement, const char *const *value
         if (client->error.code == QM_ERROR_READ_ONLY)
             qm_client_drop(client);
     } while (call_again(statement, history, &retry, passes));
+    memcpy(history->sqlstate, client->error.sqlstate, sizeof(history->sqlstate));
     return history->lost && statement->repeat != QM_REPEAT_READ ? call_uncertain(client, statement)
                                                                 : client->error.code;
 }

@@ -47,8 +47,9 @@ typedef struct QmStatement
 /* What a call went through. */
 typedef struct QmCallHistory
 {
-    bool lost;       /* a connection broke after the statement was sent: it may have been executed before */
-    int64_t sent_ns; /* when the attempt that was answered was sent */
+    bool lost;        /* a connection broke after the statement was sent: it may have been executed before */
+    int64_t sent_ns;  /* when the attempt that was answered was sent */
+    char sqlstate[6]; /* why the last attempt failed; empty: it did not */
 } QmCallHistory;
 
 extern QmCode qm_client_ensure(QmClient *client, bool *passes);

@@ -12,12 +12,10 @@ static const QmStatement market_statement = {
     .repeat = QM_REPEAT_READ,
 };
 
-/* qm_market_check says so, and returns QM_EXIT_NOT_FOUND, when there is no market with --account and --symbol. */
+/* qm_market_check says so, and returns QM_EXIT_NOT_FOUND, when there is no such market; NULL is any. */
 QmExit
-qm_market_check(const QmInvocation *invocation)
+qm_market_check(const QmInvocation *invocation, const char *account, const char *symbol)
 {
-    const char *account = qm_option(invocation, "account");
-    const char *symbol = qm_option(invocation, "symbol");
     const char *const values[] = {account, symbol};
     PGresult *result;
     QmExit exit_code;
@@ -27,7 +25,7 @@ qm_market_check(const QmInvocation *invocation)
     exit_code = qm_database_ask(invocation, &market_statement, values, &result);
     if (exit_code == QM_EXIT_OK && PQntuples(result) == 0)
     {
-        qm_say("quantmesh status lists the markets that this role may see.",
+        qm_say("SELECT account, symbol FROM quantmesh.markets lists those that this role may see.",
                "there is no market%s%s%s%s",
                symbol != NULL ? " " : "",
                symbol != NULL ? symbol : "",

@@ -6,6 +6,6 @@
 
 #include "command_database.h"
 
-extern QmExit qm_market_check(const QmInvocation *invocation);
+extern QmExit qm_market_check(const QmInvocation *invocation, const char *account, const char *symbol);
 
 #endif

@@ -218,7 +218,7 @@ orders_ask(const QmInvocation *invocation, bool history, const char *state, int6
     QmExit exit_code = qm_database_ask(invocation, history ? &history_statement : &open_statement, values, &result);
 
     if (exit_code == QM_EXIT_OK && PQntuples(result) == 0)
-        exit_code = qm_market_check(invocation);
+        exit_code = qm_market_check(invocation, qm_option(invocation, "account"), qm_option(invocation, "symbol"));
     if (exit_code == QM_EXIT_OK)
         exit_code = qm_database_list(invocation,
                                      result,

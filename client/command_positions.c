@@ -64,7 +64,7 @@ positions_run(QmInvocation *invocation)
     QmExit exit_code = qm_database_ask(invocation, &positions_statement, values, &result);
 
     if (exit_code == QM_EXIT_OK && PQntuples(result) == 0)
-        exit_code = qm_market_check(invocation);
+        exit_code = qm_market_check(invocation, qm_option(invocation, "account"), qm_option(invocation, "symbol"));
     if (exit_code == QM_EXIT_OK)
         exit_code = qm_database_list(invocation, result, positions_columns, "no positions");
     PQclear(result);

@@ -1,7 +1,7 @@
 /*
  * quantmesh reconcile: a market compared with what the exchange has shown, now.
  */
-#include "command_database.h"
+#include "command_market.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,9 +68,11 @@ reconcile_run(QmInvocation *invocation)
 {
     bool dry_run = qm_option(invocation, "dry-run") != NULL;
     const char *const values[] = {invocation->operands[0], invocation->operands[1], dry_run ? "true" : "false"};
-    PGresult *result;
-    QmExit exit_code;
+    PGresult *result = NULL;
+    QmExit exit_code = qm_market_check(invocation, values[0], values[1]);
 
+    if (exit_code != QM_EXIT_OK)
+        return exit_code;
     if (!dry_run)
         qm_interrupt_guard("quantmesh: interrupted: the market may or may not have been reconciled\n");
     exit_code = qm_database_ask(invocation, dry_run ? &compare_statement : &reconcile_statement, values, &result);

@@ -307,6 +307,8 @@ connect_refused(QmClient *client, const char *text, bool in_time)
                             PQhost(client->conn) == NULL ? "" : PQhost(client->conn),
                             PQport(client->conn) == NULL ? "" : PQport(client->conn));
     qm_connect_fault(text, state, message, sizeof(message));
+    if (state[0] == '\0' && PQconnectionNeedsPassword(client->conn))
+        return qm_error_set(&client->error, QM_ERROR_PERMISSION, "28P01", NULL, "%s", message);
     if (state[0] == '\0')
         return qm_error_set(&client->error, QM_ERROR_CONNECT, "08001", NULL, "%s", message);
     code = qm_error_code(state);

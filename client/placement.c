@@ -31,30 +31,32 @@ qm_outcome_name(QmOutcome outcome)
     return outcomes[outcome];
 }
 
-/* qm_request_id_take takes the caller's request_id, or draws one. */
+/* qm_request_id_take takes what the caller has given as name, or draws one. */
 QmCode
-qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const QmOrder *order, QmError *error)
+qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const char *given, const char *name, QmError *error)
 {
     unsigned char bytes[DRAWN_BYTES];
 
-    if (order->request_id != NULL)
+    if (given != NULL)
     {
-        if (strlen(order->request_id) >= QM_REQUEST_ID_SIZE)
+        if (strlen(given) >= QM_REQUEST_ID_SIZE)
             return qm_error_set(error,
                                 QM_ERROR_ARGUMENT,
                                 "22023",
                                 NULL,
-                                "request_id has more than %d bytes",
+                                "%s has more than %d bytes",
+                                name,
                                 QM_REQUEST_ID_SIZE - 1);
-        qm_text_copy(request_id, QM_REQUEST_ID_SIZE, order->request_id);
+        qm_text_copy(request_id, QM_REQUEST_ID_SIZE, given);
         return QM_OK;
     }
     if (!qm_random(bytes, sizeof(bytes)))
         return qm_error_set(error,
                             QM_ERROR_UNSUPPORTED,
                             "0A000",
-                            "Give every order a request_id of your own.",
-                            "the system has no source of random numbers");
+                            "Give it a value of your own.",
+                            "the system has no source of random numbers to draw %s from",
+                            name);
     memcpy(request_id, "lib-", 5);
     for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(request_id + 4 + 2 * i, 3, "%02x", bytes[i]);
@@ -66,7 +68,7 @@ QmCode
 qm_place_values(QmPlaceValues *place, const char *account, const QmOrder *order, QmError *error)
 {
     const char **value = place->values;
-    QmCode code = qm_request_id_take(place->request_id, order, error);
+    QmCode code = qm_request_id_take(place->request_id, order->request_id, "request_id", error);
 
     if (code != QM_OK)
         return code;

@@ -43,7 +43,8 @@ enum
 extern const char qm_place_sql[];
 
 extern QmCode qm_place_values(QmPlaceValues *place, const char *account, const QmOrder *order, QmError *error);
-extern QmCode qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const QmOrder *order, QmError *error);
+extern QmCode qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const char *given, const char *name,
+                                 QmError *error);
 extern QmCode qm_placement_read(QmPlacement *placement, const PGresult *result, int row, QmError *error);
 
 /* batch.c */

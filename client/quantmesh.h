@@ -540,4 +540,7 @@ QM_API QM_MUST_CHECK QmCode qm_lock_key_order_wide(char *key, size_t size, const
 QM_API QM_MUST_CHECK QmCode qm_lock_key_cancel(char *key, size_t size, const char *account, const char *order_id);
 QM_API QM_MUST_CHECK QmCode qm_lock_key_reconcile(char *key, size_t size, const char *account, const char *symbol);
 
+/* What registered instances need: living, tasks, snapshots. */
+#include "quantmesh_instances.h"
+
 #endif

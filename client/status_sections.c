@@ -147,8 +147,8 @@ static const QmColumn markets_columns[] = {
 
 static const char markets_sql[] =
     "SELECT s.*, pg_catalog.concat_ws('; ', CASE"
-    " WHEN s.trust <> 'trusted' THEN s.markets || ' markets wait for a reconciliation before anything is"
-    " placed' END, CASE WHEN s.unassigned > 0 AND EXISTS (SELECT FROM quantmesh.instances AS i"
+    " WHEN s.trust <> 'trusted' THEN 'markets that wait for a reconciliation before anything is placed: '"
+    " || s.markets END, CASE WHEN s.unassigned > 0 AND EXISTS (SELECT FROM quantmesh.instances AS i"
     " WHERE i.state = 'alive') THEN 'markets that have no instance: ' || s.unassigned END) AS problem,"
     " 'docs/orders.md, After a failover; docs/instances.md, Who has which market.' AS advice"
     " FROM (SELECT m.trading_state, m.trust, pg_catalog.count(*) AS markets,"

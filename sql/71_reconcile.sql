@@ -84,9 +84,13 @@ DECLARE
     made bigint;
     more bigint;
 BEGIN
-    -- A snapshot that comes too late would be compared with what has moved on: it is asked for anew.
+    -- A snapshot that comes too late would be compared with what has moved on: it is asked for anew. A task that somebody is
+    -- just answering is his.
     UPDATE quantmesh.task AS t SET state = 'expired', finished_at = clock_timestamp()
-        WHERE t.finished_at IS NULL AND t.kind = 'snapshot' AND t.state = 'taken' AND t.owned_until < clock_timestamp();
+        FROM (SELECT k.account, k.task_id FROM quantmesh.task AS k
+              WHERE k.finished_at IS NULL AND k.kind = 'snapshot' AND k.state = 'taken' AND k.owned_until < clock_timestamp()
+              FOR UPDATE SKIP LOCKED) AS late
+        WHERE t.account = late.account AND t.task_id = late.task_id;
 
     -- Orders whose fate nobody knows are asked for until somebody does, or the exchange has not known them often enough.
     INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, client_order_id, exchange_order_id)

@@ -49,14 +49,16 @@
 #include "utils/timestamp.h"
 #include "worker_slot.h"
 
-#define ERRORS_REMEMBERED 16      /* messages per step that are not logged again */
-#define INSTANCE_KEYS "instance:" /* leases of instances */
-#define LOCK_PATIENCE "10s"       /* a step that waits longer for a lock gives up, and comes again */
+#define ERRORS_REMEMBERED 16        /* messages per step that are not logged again */
+#define INSTANCE_KEYS "instance:"   /* leases of instances */
+#define URGENT_US (QM_US_PER_S / 2) /* how often urgent steps come in between */
+#define LOCK_PATIENCE "10s"         /* a step that waits longer for a lock gives up, and comes again */
 
 /* A step of a pass: a command that runs in one transaction, or a function that runs its own. */
 typedef struct Step
 {
     const char *name;
+    bool urgent; /* comes in between while another step takes long */
     QmQuery query;
     void (*run)(void);
     uint32 logged[ERRORS_REMEMBERED]; /* hashes of messages */
@@ -78,8 +80,8 @@ static void look(void);
 
 static Step look_step = {.name = "look at the extension", .run = look};
 static Step steps[] = {
-    {.name = "instances", .query = {"SELECT quantmesh.watch_instances()", 0, {0}}},
-    {.name = "assignment", .query = {"SELECT quantmesh.assign_markets()", 0, {0}}},
+    {.name = "instances", .urgent = true, .query = {"SELECT quantmesh.watch_instances()", 0, {0}}},
+    {.name = "assignment", .urgent = true, .query = {"SELECT quantmesh.assign_markets()", 0, {0}}},
     {.name = "overdue replies", .query = {"SELECT quantmesh.forget_replies()", 0, {0}}},
     {.name = "reconciliation", .run = qm_reconcile_pass},
     {.name = "blind markets", .query = {"SELECT quantmesh.watch_blind_markets()", 0, {0}}},
@@ -92,6 +94,7 @@ static QmWorkerReport report;
 static MemoryContext turn_context;
 static Oid extension; /* as the last look has found it */
 static Sight sight;
+static int64 urgent_us;         /* when the urgent steps have last been run */
 static bool refused;            /* a transaction of the step, because the extension is being altered or dropped */
 static char *installed_version; /* in turn_context */
 
@@ -100,6 +103,7 @@ static void settle_down(void);
 static void turn(void);
 static void say(QmWorkerState state);
 static void pass(void);
+static void run_urgent(void);
 static void run_step(Step *step);
 static void run_query(Step *step);
 static void name_step(void *arg);
@@ -246,15 +250,46 @@ pass(void)
 {
     int64 begun_us = qm_now_us();
 
+    run_urgent();
     for (size_t i = 0; i < lengthof(steps); i++)
     {
         CHECK_FOR_INTERRUPTS();
-        run_step(&steps[i]);
+        if (!steps[i].urgent)
+            run_step(&steps[i]);
     }
     report.passes++;
     report.last_pass = GetCurrentTimestamp();
     report.last_pass_us = qm_now_us() - begun_us;
     qm_worker_report_write(me.slot, &report);
+}
+
+/* run_urgent runs what instances that died and their markets wait for. */
+static void
+run_urgent(void)
+{
+    for (size_t i = 0; i < lengthof(steps); i++)
+    {
+        CHECK_FOR_INTERRUPTS();
+        if (steps[i].urgent)
+            run_step(&steps[i]);
+    }
+    urgent_us = qm_now_us();
+}
+
+/*
+ * qm_worker_let_urgent_in is called between two transactions by a step that may take
+ * long, so that an instance that dies meanwhile is not noticed late.
+ */
+void
+qm_worker_let_urgent_in(void)
+{
+    MemoryContext caller_memory = CurrentMemoryContext;
+
+    if (qm_now_us() < urgent_us + URGENT_US)
+        return;
+    run_urgent();
+    refused = false;
+    MemoryContextSwitchTo(caller_memory);
 }
 
 /* run_step runs one step; its error ends it, and nothing else. */

@@ -37,7 +37,7 @@ PG_FUNCTION_INFO_V1(qm_reconcile);
 
 #define REPAIRS_PER_TRANSACTION 20
 #define LOCK_PATIENCE_US (30 * QM_US_PER_S)
-#define ROW_PATIENCE "2s" /* less than the TTL of a lease of an instance, which may end meanwhile */
+#define ROW_PATIENCE "500ms" /* an instance may die meanwhile, which is to be noticed within a second */
 #define RECONCILE_COLUMNS 10
 
 static const char function[] = "quantmesh.reconcile()";
@@ -79,6 +79,7 @@ qm_reconcile_pass(void)
         QmPass pass = {.memory = memory, .alone = true};
 
         CHECK_FOR_INTERRUPTS();
+        qm_worker_let_urgent_in();
         MemoryContextReset(memory);
         if (!next_waiting(memory, after, &pass, &received_at))
             break;
@@ -311,10 +312,14 @@ repair(QmPass *pass)
             continue;
         if (!pass->alone)
             repair_some(pass, first, next);
-        else if (try_to_repair(pass, first, next) != NULL)
+        else
         {
-            for (size_t at = first; at < next; at++)
-                repair_alone(pass, at);
+            qm_worker_let_urgent_in();
+            if (try_to_repair(pass, first, next) != NULL)
+            {
+                for (size_t at = first; at < next; at++)
+                    repair_alone(pass, at);
+            }
         }
     }
 }
@@ -330,8 +335,10 @@ is_allowed(const QmPass *pass, size_t at)
 static void
 repair_alone(QmPass *pass, size_t at)
 {
-    ErrorData *error = is_allowed(pass, at) ? try_to_repair(pass, at, at + 1) : NULL;
+    ErrorData *error;
 
+    qm_worker_let_urgent_in();
+    error = is_allowed(pass, at) ? try_to_repair(pass, at, at + 1) : NULL;
     if (error == NULL)
         return;
     if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)

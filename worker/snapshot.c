@@ -200,7 +200,7 @@ store(const Submission *submission)
 {
     static QmQuery take = {"UPDATE quantmesh.task SET state = 'done', finished_at = pg_catalog.clock_timestamp() "
                            "WHERE account = $1 AND task_id = $2 AND symbol = $3 AND kind = 'snapshot' "
-                           "AND state = 'taken' RETURNING 1",
+                           "AND state = 'taken' AND owned_until > pg_catalog.clock_timestamp() RETURNING 1",
                            3,
                            {TEXTOID, INT8OID, TEXTOID}};
     static QmQuery find = {"SELECT state FROM quantmesh.task WHERE account = $1 AND task_id = $2 AND symbol = $3 "
@@ -252,7 +252,10 @@ stored_before(const Submission *submission, const char *state)
         return qm_row_int64(0, 0);
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("task " INT64_FORMAT " of account \"%s\" is %s", submission->task_id, submission->account, state),
+             errmsg("task " INT64_FORMAT " of account \"%s\" is %s",
+                    submission->task_id,
+                    submission->account,
+                    strcmp(state, "taken") == 0 ? "expired" : state),
              errdetail("What was fetched for it can no longer be compared: orders have moved on."),
              errhint("Fetch again for the next task that heartbeat or request_snapshot gives.")));
 }

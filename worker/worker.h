@@ -32,5 +32,6 @@ extern void qm_reconcile_pass(void);
  */
 extern bool qm_worker_begin(const char *activity);
 extern void qm_worker_commit(void);
+extern void qm_worker_let_urgent_in(void);
 
 #endif

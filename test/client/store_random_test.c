@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "moment.h"
+#include "server.h"
 #include "stores.h"
 
 enum

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(58);
+SELECT plan(59);
 
 SELECT quantmesh.set_market('snap', 'BTCUSDT', tick_size => 0.01, step_size => 0.001), quantmesh.set_market('snap', 'ETHUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.request_snapshot('snap', 'BTCUSDT') AS task \gset
@@ -86,8 +86,9 @@ SELECT is((SELECT state FROM quantmesh.task WHERE task_id = :task), 'done', 'the
 SELECT quantmesh.request_snapshot('snap', 'BTCUSDT') AS second \gset
 SELECT ok(:second > :task, 'the next one is another');
 UPDATE quantmesh.task SET owned_until = now() WHERE task_id = :second;
+SELECT throws_ok(format('SELECT pg_temp.submit(task => %s)', :second), '55000', format('task %s of account "snap" is expired', :second), 'what comes too late is refused');
 SELECT ok(quantmesh.request_snapshot('snap', 'BTCUSDT') > :second, 'one that nobody answered in time is given up');
-SELECT throws_ok(format('SELECT pg_temp.submit(task => %s)', :second), '55000', format('task %s of account "snap" is expired', :second), 'and answered too late');
+SELECT throws_ok(format('SELECT pg_temp.submit(task => %s)', :second), '55000', format('task %s of account "snap" is expired', :second), 'and not answered any more');
 
 -- Rights.
 CREATE ROLE snap_trader;

@@ -1,6 +1,6 @@
 # A holder that overruns its TTL is ended and its work rolled back, and only then is the key free: idle, busy, or with
 # a stopped client. Who extends in time is left alone; with ttl_action = report everybody is. A lease that ends makes
-# guarded transactions fail at COMMIT.
+# guarded transactions fail at COMMIT. Runs alone.
 use strict;
 use warnings;
 use FindBin;

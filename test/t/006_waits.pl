@@ -62,6 +62,7 @@ qm_pgbench($node, 'lock_timeout', [ '-c', 4, '-t', 100, '--random-seed', 9 ], <<
 \set hold random(500, 4000)
 SET lock_timeout = :wait;
 SELECT coalesce(lock_or_null(), 0) AS fence \gset
+RESET lock_timeout;
 SELECT check_held(:fence);
 \if :fence > 0
 \sleep :hold us

@@ -1,7 +1,7 @@
 # Three instances share 40 markets. One is killed: its markets are the others' within its ttl and a second, its intents are
 # claimed by the new owners, what it had submitted is unknown. It returns under a new epoch, gets its markets back, and its old
 # epoch can do nothing. A second process under a living name is refused. All the while every market has one owner: a sampler
-# looks, and a checker reads the history.
+# looks, and a checker reads the history. Runs alone.
 use strict;
 use warnings;
 use FindBin;

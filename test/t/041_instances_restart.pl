@@ -1,5 +1,5 @@
 # Crash, clean restart and promotion: leases are lost, closed or kept, instances go on under their epochs, and nobody is
-# declared dead before one full ttl from the moment on at which leases are granted again; who is gone is declared dead then.
+# declared dead before one full ttl from the moment on at which leases are granted again; who is gone is declared dead then. Runs alone.
 use strict;
 use warnings;
 use FindBin;

@@ -70,6 +70,17 @@ $holder->query('COMMIT');
 snapshot('BUSY');
 ok(qm_wait($session, "$filled 'BUSY'", 50), 'the next pass repairs the last one');
 
+# An instance that dies while a pass takes long: twenty orders whose rows somebody keeps.
+market('LONG', 20);
+$session->query(q{SELECT quantmesh.register_instance('brief', '{x:LONG}', ttl => '1 s')});
+$holder->query(q{BEGIN; SELECT FROM quantmesh.orders WHERE symbol = 'LONG' FOR UPDATE});
+snapshot('LONG');
+ok(qm_wait($session, $waits), 'a pass waits for rows');
+ok(qm_wait($session, q{SELECT count(*) FROM quantmesh.instances WHERE instance = 'brief' AND state = 'dead'}, 1), 'an instance dies meanwhile');
+is($session->query($locks) . $session->query(runs('LONG', 'status')), 1, '... which is noticed although the pass is not over');
+$holder->query('COMMIT');
+ok(qm_wait($session, runs('LONG', 'status, repaired < 20'), 'findings t'), '... and it ends');
+
 # A coordinator that is canceled in the middle.
 market('CANCELED', 3);
 $holder->query(q{BEGIN; SELECT FROM quantmesh.orders WHERE symbol = 'CANCELED' AND price = 2 FOR UPDATE});
