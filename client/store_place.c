@@ -106,7 +106,7 @@ qm_sqlite_place_orders(QmStore *store, const char *account, const QmOrder *order
                                 "order %zu of a batch has %s",
                                 i,
                                 orders[i].wait_ms != 0 ? "wait_ms" : "another value of intent than the first");
-        code = qm_request_id_take(placements[i].request_id, &orders[i], &sqlite->error);
+        code = qm_request_id_take(placements[i].request_id, orders[i].request_id, "request_id", &sqlite->error);
         if (code != QM_OK)
             return code;
     }

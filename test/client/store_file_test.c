@@ -91,14 +91,14 @@ test_second(void **state)
     pid_t child;
 
     (void) state;
-    error = refused(qt_file("second"), false, QM_ERROR_SERVER);
+    error = refused(qt_store_file("second"), false, QM_ERROR_SERVER);
     assert_string_equal(error.sqlstate, "55006");
     snprintf(pid, sizeof(pid), "pid %ld on host ", (long) getpid());
     assert_non_null(strstr(error.message, pid));
     child = fork();
     if (child == 0)
     {
-        QmStoreOptions options = {.path = qt_file("second")};
+        QmStoreOptions options = {.path = qt_store_file("second")};
 
         _exit(qm_store_open(&options, &reader, &error) == QM_ERROR_SERVER && strstr(error.message, pid) != NULL ? 0
                                                                                                                 : 1);
@@ -107,7 +107,7 @@ test_second(void **state)
 
     order = order_at(1, price, request_id);
     (void) qt_placed(store, &order);
-    reader = opened(qt_file("second"), true);
+    reader = opened(qt_store_file("second"), true);
     assert_int_equal(live_orders(reader), 1);
     order = order_at(2, price, request_id);
     (void) qt_placed(store, &order);
@@ -117,7 +117,7 @@ test_second(void **state)
                 qt_error(reader));
     reader->functions->close(reader);
     store->functions->close(store);
-    store = opened(qt_file("second"), false);
+    store = opened(qt_store_file("second"), false);
     assert_int_equal(live_orders(store), 2);
     store->functions->close(store);
 }
@@ -131,16 +131,16 @@ test_rights(void **state)
 
     (void) state;
     store->functions->close(store);
-    assert_int_equal(chmod(qt_file("rights"), 0444), 0);
-    if (access(qt_file("rights"), W_OK) != 0) /* whoever may do everything is stopped by nothing */
+    assert_int_equal(chmod(qt_store_file("rights"), 0444), 0);
+    if (access(qt_store_file("rights"), W_OK) != 0) /* whoever may do everything is stopped by nothing */
     {
-        error = refused(qt_file("rights"), false, QM_ERROR_READ_ONLY);
+        error = refused(qt_store_file("rights"), false, QM_ERROR_READ_ONLY);
         assert_string_equal(error.sqlstate, "25006");
     }
-    assert_int_equal(chmod(qt_file("rights"), 0644), 0);
-    error = refused(qt_file("none/file"), false, QM_ERROR_CONNECT);
+    assert_int_equal(chmod(qt_store_file("rights"), 0644), 0);
+    error = refused(qt_store_file("none/file"), false, QM_ERROR_CONNECT);
     assert_string_equal(error.sqlstate, "58P01");
-    (void) refused(qt_file("nothing"), true, QM_ERROR_CONNECT);
+    (void) refused(qt_store_file("nothing"), true, QM_ERROR_CONNECT);
 }
 
 /* overwrite writes into a file at some place. */
@@ -174,13 +174,13 @@ test_damage(void **state)
         (void) qt_placed(store, &order);
     }
     store->functions->close(store);
-    assert_int_equal(stat(qt_file("damage"), &status), 0);
+    assert_int_equal(stat(qt_store_file("damage"), &status), 0);
     assert_true(status.st_size > 50000);
-    overwrite(qt_file("damage"), status.st_size / 2, 8192);
-    error = refused(qt_file("damage"), false, QM_ERROR_SERVER);
+    overwrite(qt_store_file("damage"), status.st_size / 2, 8192);
+    error = refused(qt_store_file("damage"), false, QM_ERROR_SERVER);
     assert_string_equal(error.sqlstate, "XX001");
-    overwrite(qt_file("damage"), 0, 100);
-    error = refused(qt_file("damage"), false, QM_ERROR_SERVER);
+    overwrite(qt_store_file("damage"), 0, 100);
+    error = refused(qt_store_file("damage"), false, QM_ERROR_SERVER);
     assert_string_equal(error.sqlstate, "XX001");
     error = refused("/dev/null", true, QM_ERROR_VERSION);
     assert_string_equal(error.sqlstate, "55000");
@@ -204,7 +204,7 @@ static void
 test_versions(void **state)
 {
     QmStore *store = qt_store("sqlite", "version");
-    const char *path = qt_file("version");
+    const char *path = qt_store_file("version");
     QmError error;
     sqlite3 *db;
 
@@ -218,7 +218,7 @@ test_versions(void **state)
     store = opened(path, false);
     store->functions->close(store);
 
-    path = qt_file("foreign");
+    path = qt_store_file("foreign");
     (void) remove(path);
     if (sqlite3_open(path, &db) != SQLITE_OK ||
         sqlite3_exec(db, "CREATE TABLE orders (id, status)", NULL, NULL, NULL) != SQLITE_OK)
@@ -228,7 +228,7 @@ test_versions(void **state)
     assert_non_null(strstr(error.hint, "import"));
 
     /* Made, but its schema was not: it has no step yet, and gets them all. */
-    path = qt_file("unfinished");
+    path = qt_store_file("unfinished");
     (void) remove(path);
     if (sqlite3_open(path, &db) != SQLITE_OK ||
         sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK)
@@ -317,7 +317,7 @@ test_killed(void **state)
         assert_int_equal(pipe(ends), 0);
         child = fork();
         if (child == 0)
-            place_for_ever(qt_file("killed"), next, ends[1]);
+            place_for_ever(qt_store_file("killed"), next, ends[1]);
         (void) close(ends[1]);
         /* Not between two orders but somewhere in one: as many spins as the round says. */
         while (read(ends[0], &number, sizeof(number)) == sizeof(number))
@@ -332,7 +332,7 @@ test_killed(void **state)
         (void) close(ends[0]);
         assert_true(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
         assert_true(answered > next + KILL_AFTER_ORDERS);
-        store = opened(qt_file("killed"), false);
+        store = opened(qt_store_file("killed"), false);
         live = live_orders(store);
         if (live != (size_t) answered && live != (size_t) answered + 1)
             qt_fail("%d orders were answered, %zu are there", answered, live);

@@ -27,9 +27,9 @@ qt_folder(void)
     return folder;
 }
 
-/* qt_file returns the path of a file there; the next call but three overwrites it. */
+/* qt_store_file returns the path of a file there; the next call but three overwrites it. */
 const char *
-qt_file(const char *name)
+qt_store_file(const char *name)
 {
     static char paths[4][128];
     static int last;
@@ -43,7 +43,7 @@ qt_file(const char *name)
 QmStore *
 qt_store(const char *type, const char *name)
 {
-    QmStoreOptions options = {.type = type, .path = qt_file(name)};
+    QmStoreOptions options = {.type = type, .path = qt_store_file(name)};
     QmStore *store;
     QmError error;
 

@@ -9,7 +9,7 @@
 #define QT_STORE_ACCOUNT "binance"
 
 extern const char *qt_folder(void);
-extern const char *qt_file(const char *name);
+extern const char *qt_store_file(const char *name);
 extern QmStore *qt_store(const char *type, const char *name);
 extern void qt_markets(QmStore *store);
 extern QmPlacement qt_placed(QmStore *store, const QmOrder *order);

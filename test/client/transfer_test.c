@@ -124,7 +124,7 @@ trade_all(QmStore *store, int count)
                                   .price = prices[i],
                                   .quantity = "0.370",
                                   .strategy = number % 7 == 0 ? "" : "grid",
-                                  .slot = number % 10 == 9 || number % 10 == 8 || number % 10 == 0 ? "" : NULL};
+                                  .slot = strchr("0689", '0' + number % 10) != NULL ? "" : NULL};
         }
         assert_ok(store->functions->place_orders(store, account, orders, BATCH, first == 0 ? &state : NULL, placements),
                   qt_error(store));
@@ -187,8 +187,8 @@ test_round_trip(void **state)
 {
     const char *asked = getenv("QM_TEST_ORDERS");
     int count = asked == NULL ? ORDERS : atoi(asked);
-    const char *path = qt_file("there");
-    const char *back = qt_file("back");
+    const char *path = qt_store_file("there");
+    const char *back = qt_store_file("back");
     QmStoreOptions options = {.type = "sqlite", .path = path};
     QmStore *store = qt_store("sqlite", "there");
     QmTransfer transfer;
@@ -266,7 +266,7 @@ test_traded_on(void **state)
     qt_database("transfer_test");
     qt_ask("SELECT quantmesh.set_limits('binance', 'BTCUSDT', max_open_orders => 2)");
     client = client_new();
-    assert_ok(qm_import_sqlite(qt_file("traded_on"), client, account, &transfer), &transfer.error);
+    assert_ok(qm_import_sqlite(qt_store_file("traded_on"), client, account, &transfer), &transfer.error);
     options.postgres.conninfo = qt_conninfo();
     assert_ok(qm_store_open(&options, &store, &error), &error);
     assert_ok(store->functions->place_order(store, account, &order, NULL, &placement), qt_error(store));
@@ -300,19 +300,19 @@ test_refused(void **state)
     qt_database("transfer_test");
     client = client_new();
     qt_ask("SELECT quantmesh.place_order('binance', 'BTCUSDT', 'buy', 100, 1)");
-    assert_int_not_equal(qm_import_sqlite(qt_file("refused"), client, account, &transfer), QM_OK);
+    assert_int_not_equal(qm_import_sqlite(qt_store_file("refused"), client, account, &transfer), QM_OK);
     assert_string_equal(transfer.error.sqlstate, "23505");
     assert_int_equal(qt_ask_number("SELECT count(*) FROM quantmesh.orders"), 1);
     assert_int_equal(qt_ask_number("SELECT count(*) FROM quantmesh.market"), 1);
     qt_ask("SELECT quantmesh.set_market('kraken', 'BTCUSDT', 1, 1, base_asset => 'XBT', quote_asset => 'USDT')");
-    assert_int_not_equal(qm_import_sqlite(qt_file("refused"), client, "kraken", &transfer), QM_OK);
+    assert_int_not_equal(qm_import_sqlite(qt_store_file("refused"), client, "kraken", &transfer), QM_OK);
     assert_string_equal(transfer.error.sqlstate, "55000");
-    assert_int_not_equal(qm_import_sqlite(qt_file("nowhere"), client, account, &transfer), QM_OK);
+    assert_int_not_equal(qm_import_sqlite(qt_store_file("nowhere"), client, account, &transfer), QM_OK);
     assert_non_null(strstr(transfer.error.message, "there is no file"));
-    assert_int_not_equal(qm_export_sqlite(qt_file("never"), client, "nobody", &transfer), QM_OK);
+    assert_int_not_equal(qm_export_sqlite(qt_store_file("never"), client, "nobody", &transfer), QM_OK);
     assert_string_equal(transfer.error.sqlstate, "P0002");
     /* Under another name there is room for it. */
-    assert_ok(qm_import_sqlite(qt_file("refused"), client, "binance/old", &transfer), &transfer.error);
+    assert_ok(qm_import_sqlite(qt_store_file("refused"), client, "binance/old", &transfer), &transfer.error);
     assert_int_equal(transfer.orders_new, 1);
     qm_client_free(client);
 }
@@ -321,7 +321,7 @@ test_refused(void **state)
 static void
 test_earlier(void **state)
 {
-    const char *path = qt_file("earlier");
+    const char *path = qt_store_file("earlier");
     sqlite3 *db;
     QmTransfer transfer;
     QmClient *client;
