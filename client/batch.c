@@ -88,8 +88,8 @@ qm_place_batch(QmClient *client, const char *account, const QmOrder *orders, siz
     {
         const char *values[3 + QM_STATE_VALUES] = {account, json.text, qm_value_bool(!orders[0].intent)};
 
-        if (state != NULL)
-            memcpy(values + 3, state, sizeof(*state) * QM_STATE_VALUES);
+        for (int i = 0; state != NULL && i < QM_STATE_VALUES; i++)
+            values[3 + i] = state[i];
         code = qm_call(client, state == NULL ? &batch_statement : &state_statement, values, 0, &result, &history);
     }
     if (code == QM_OK)

@@ -524,67 +524,6 @@ test_lists(void **state)
     assert_code(on->fills(store, account, "BTCUSDT", NULL, 0, &fills, &count), QM_ERROR_ARGUMENT, on->error(store));
 }
 
-static void
-test_state(void **state)
-{
-    QmStrategyState grid = {.symbol = "BTCUSDT", .strategy = "grid", .document = "{\"b\": 1,  \"a\":2}"};
-    QmStrategyState late = grid;
-    QmOrder order = order_of("buy", "100", "1");
-    QmOrder off = order_of("buy", "100.001", "1");
-    QmPlacement placement;
-    QmPlacement placements[2];
-    QmOrder two[2];
-    char *document;
-    int64_t version;
-
-    (void) state;
-    assert_ok(on->load_state(store, account, "BTCUSDT", "grid", &document, &version), on->error(store));
-    assert_true(document == NULL && version == 0);
-    assert_ok(on->save_state(store, account, &grid), on->error(store));
-    assert_int_equal(grid.version, 1);
-    assert_ok(on->load_state(store, account, "BTCUSDT", "grid", &document, &version), on->error(store));
-    assert_string_equal(document, "{\"b\": 1,  \"a\":2}");
-    assert_int_equal(version, 1);
-    qm_free(document);
-
-    /* The same once more, as after a broken connection; then something else under the old version. */
-    assert_ok(on->save_state(store, account, &late), on->error(store));
-    assert_int_equal(late.version, 1);
-    late.version = 0;
-    late.document = "{}";
-    assert_code(on->save_state(store, account, &late), QM_ERROR_SERVER, on->error(store));
-    assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_STATE_CHANGED);
-
-    /* With a placement: both or none. */
-    assert_ok(on->place_order(store, account, &off, &grid, &placement), on->error(store));
-    assert_int_equal(placement.outcome, QM_DENIED);
-    assert_int_equal(grid.version, 1);
-    assert_code(on->place_order(store, account, &order, &late, &placement), QM_ERROR_SERVER, on->error(store));
-    assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_STATE_CHANGED);
-    grid.document = "{\"n\": 2}";
-    assert_ok(on->place_order(store, account, &order, &grid, &placement), on->error(store));
-    assert_int_equal(placement.outcome, QM_PLACED);
-    assert_false(placement.replayed);
-    assert_int_equal(grid.version, 2);
-    two[0] = order_of("buy", "101", "1");
-    two[1] = off;
-    grid.document = "{\"n\": 3}";
-    assert_ok(on->place_orders(store, account, two, 2, &grid, placements), on->error(store));
-    assert_int_equal(grid.version, 3);
-    assert_ok(on->place_orders(store, account, &two[1], 1, &grid, placements), on->error(store));
-    assert_int_equal(grid.version, 3);
-    assert_ok(on->load_state(store, account, "BTCUSDT", "grid", &document, &version), on->error(store));
-    assert_string_equal(document, "{\"n\": 3}");
-    qm_free(document);
-
-    grid.document = "[1]";
-    assert_int_not_equal(on->save_state(store, account, &grid), QM_OK);
-    grid.document = "{";
-    assert_int_not_equal(on->save_state(store, account, &grid), QM_OK);
-    grid.document = NULL;
-    assert_code(on->save_state(store, account, &grid), QM_ERROR_ARGUMENT, on->error(store));
-}
-
 /* test_factory shows what is no store. */
 static void
 test_factory(void **state)
@@ -629,7 +568,7 @@ main(void)
         BOTH(test_submissions),
         BOTH(test_cancels),
         BOTH(test_lists),
-        BOTH(test_state),
+
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

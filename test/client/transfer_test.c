@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
+#include "runner.h"
 #include "server.h"
 #include "stores.h"
 #include "transfer.h"
@@ -367,13 +369,73 @@ test_earlier(void **state)
     qm_client_free(client);
 }
 
+/* test_program does so as people do. */
+static void
+test_program(void **state)
+{
+    QmStore *store = qt_store("sqlite", "program");
+    QmOrder order = {.symbol = "BTCUSDT", .side = "buy", .price = "100", .quantity = "1"};
+    const char *path = qt_store_file("program");
+    const char *back = qt_store_file("program_back");
+
+    (void) state;
+    (void) qt_placed(store, &order);
+    store->functions->close(store);
+    qt_database("transfer_test");
+    assert_run(QM_EXIT_OK,
+               "imported: 1 of 1 orders, with 0 fills and 0 events, and 0 of 0 strategy states\n",
+               "",
+               "import",
+               "sqlite",
+               path,
+               "--db",
+               qt_conninfo(),
+               "--account",
+               account);
+    assert_run(QM_EXIT_OK,
+               "nothing new: all 1 orders were there\n",
+               "",
+               "import",
+               "sqlite",
+               path,
+               "--db",
+               qt_conninfo(),
+               "--account",
+               account);
+    (void) remove(back);
+    assert_run(QM_EXIT_OK,
+               "exported: 1 orders, 0 fills, 0 events, 0 positions, 0 strategy states\n",
+               "",
+               "export",
+               "sqlite",
+               back,
+               "--db",
+               qt_conninfo(),
+               "--account",
+               account);
+    assert_run(QM_EXIT_REFUSED, "", NULL, "export", "sqlite", back, "--db", qt_conninfo(), "--account", account);
+    assert_run(QM_EXIT_NOT_FOUND,
+               "",
+               NULL,
+               "import",
+               "sqlite",
+               qt_store_file("nowhere"),
+               "--db",
+               qt_conninfo(),
+               "--account",
+               account);
+    assert_run(QM_EXIT_USAGE, "", NULL, "import", "mysql", path, "--db", qt_conninfo(), "--account", account);
+    assert_run(QM_EXIT_USAGE, "", NULL, "import", "sqlite", path, "--db", qt_conninfo());
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
                                        cmocka_unit_test(test_traded_on),
                                        cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_earlier)};
+                                       cmocka_unit_test(test_earlier),
+                                       cmocka_unit_test(test_program)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
