@@ -1,0 +1,111 @@
+/*
+ * The commands of the program: the table of them all, and how one is run.
+ */
+#include "command.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config_text.h"
+
+#define QM_COMMAND_ENTRY(name) &qm_command_##name,
+
+static const QmCommand *const commands[] = {QM_COMMANDS(QM_COMMAND_ENTRY)};
+
+static QmExit command_run(const QmCommand *command, int count, char **arguments);
+static bool is_help(const char *argument);
+
+/* qm_program runs what the command line asks for, and returns the exit code. */
+QmExit
+qm_program(int count, char **arguments)
+{
+    const QmCommand *command;
+
+    if (count < 2)
+        return qm_say_usage(NULL, "no command");
+    if (is_help(arguments[1]))
+    {
+        qm_help_program();
+        return QM_EXIT_OK;
+    }
+    if (strcmp(arguments[1], "--version") == 0)
+    {
+        printf("quantmesh %s\n", qm_version());
+        return QM_EXIT_OK;
+    }
+    if (arguments[1][0] == '-')
+        return qm_say_usage(NULL, "unknown option \"%s\"", arguments[1]);
+    command = qm_command_find(arguments[1]);
+    if (command == NULL)
+        return qm_command_unknown(arguments[1]);
+    return command_run(command, count - 2, arguments + 2);
+}
+
+/* command_run runs a command with the arguments behind its name. */
+static QmExit
+command_run(const QmCommand *command, int count, char **arguments)
+{
+    QmInvocation invocation = {.command = command};
+
+    for (int i = 0; i < count && strcmp(arguments[i], "--") != 0; i++)
+    {
+        if (is_help(arguments[i]))
+        {
+            qm_help_command(command);
+            return QM_EXIT_OK;
+        }
+    }
+    if (!qm_options_parse(&invocation, count, arguments))
+        return QM_EXIT_USAGE;
+    return command->run(&invocation);
+}
+
+/* is_help tells whether an argument asks for help. */
+static bool
+is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+/* qm_command_find returns the command of a name, NULL when there is none. */
+const QmCommand *
+qm_command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+/* qm_command_at returns the commands one by one, and NULL behind the last. */
+const QmCommand *
+qm_command_at(int index)
+{
+    return (size_t) index < sizeof(commands) / sizeof(commands[0]) ? commands[index] : NULL;
+}
+
+/* qm_command_unknown says that there is no such command, and which may have been meant. */
+QmExit
+qm_command_unknown(const char *name)
+{
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    {
+        size_t distance = qm_text_distance(name, commands[i]->name);
+
+        if (distance < least && qm_text_is_near(name, commands[i]->name, distance))
+        {
+            least = distance;
+            nearest = commands[i]->name;
+        }
+    }
+    if (nearest != NULL)
+        return qm_say_usage(NULL, "unknown command \"%s\"; did you mean %s?", name, nearest);
+    return qm_say_usage(NULL, "unknown command \"%s\"", name);
+}
