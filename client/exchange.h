@@ -157,16 +157,16 @@ typedef struct QmExchangeWhich
 
 typedef enum QmExchangeEventKind
 {
-    QM_EVENT_REPORT,    /* of an order of the account: report */
-    QM_EVENT_BALANCE,   /* of the account: balances */
-    QM_EVENT_TRADE,     /* in a market: symbol, price, quantity */
-    QM_EVENT_CANDLE,    /* in a market: candle */
-    QM_EVENT_BOOK,      /* in a market: best bid and ask */
-    QM_EVENT_USER_UP,   /* reports are heard from now on, but held back: read a snapshot, apply it, then call drain() */
-    QM_EVENT_USER_DOWN, /* reports are missed from now on; the next USER_UP follows by itself */
-    QM_EVENT_MARKET_UP, /* market data flow from now on */
-    QM_EVENT_MARKET_DOWN, /* market data are missed from now on */
-    QM_EVENT_NOTICE       /* text for the operator */
+    QM_HEARD_REPORT,    /* of an order of the account: report */
+    QM_HEARD_BALANCE,   /* of the account: balances */
+    QM_HEARD_TRADE,     /* in a market: symbol, price, quantity */
+    QM_HEARD_CANDLE,    /* in a market: candle */
+    QM_HEARD_BOOK,      /* in a market: best bid and ask */
+    QM_HEARD_USER_UP,   /* reports are heard from now on, but held back: read a snapshot, apply it, then call drain() */
+    QM_HEARD_USER_DOWN, /* reports are missed from now on; the next USER_UP follows by itself */
+    QM_HEARD_MARKET_UP, /* market data flow from now on */
+    QM_HEARD_MARKET_DOWN, /* market data are missed from now on */
+    QM_HEARD_NOTICE       /* text for the operator */
 } QmExchangeEventKind;
 
 typedef struct QmExchangeCandle
