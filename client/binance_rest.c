@@ -37,7 +37,8 @@ qm_request_new(QmBinance *binance, const QmEndpoint *endpoint, QmExchangeDone do
         qm_error_set(&binance->error, QM_ERROR_ARGUMENT, "55000", NULL, "binance: the exchange is being closed");
         return NULL;
     }
-    if (done != NULL && binance->queued + binance->in_flight >= binance->options.queue_max)
+    /* The adapter's own question for the time is nobody's call. */
+    if (done != NULL && binance->queued + binance->in_flight >= binance->options.queue_max + binance->clock_asked)
     {
         qm_error_set(&binance->error,
                      QM_ERROR_LIMIT,
