@@ -39,7 +39,7 @@ bool
 qm_body_read(QmBody *body, QmBodyKind kind, const char *text, size_t length, QmExchangeAnswer *answer)
 {
     memset(body, 0, sizeof(*body));
-    if (!qm_json_parse(&body->json, text, length))
+    if (!qm_binance_json_parse(&body->json, text, length))
         return false;
     switch (kind)
     {
@@ -69,7 +69,7 @@ qm_body_read(QmBody *body, QmBodyKind kind, const char *text, size_t length, QmE
 void
 qm_body_free(QmBody *body)
 {
-    qm_json_free(&body->json);
+    qm_binance_json_free(&body->json);
     free(body->items);
     free(body->trades);
     free(body->ids);
@@ -80,24 +80,24 @@ qm_body_free(QmBody *body)
 bool
 qm_body_error(const char *text, size_t length, int *code, char *message, size_t message_size)
 {
-    QmJson json;
+    QmBinanceJson json;
     int64_t number = 0;
     const char *words = "";
     bool found;
 
     *code = 0;
     message[0] = '\0';
-    if (!qm_json_parse(&json, text, length))
+    if (!qm_binance_json_parse(&json, text, length))
         return false;
-    number = qm_json_number(&json, json.root, "code");
-    words = qm_json_text(&json, json.root, "msg");
+    number = qm_binance_json_number(&json, json.root, "code");
+    words = qm_binance_json_text(&json, json.root, "msg");
     found = json.fault[0] == '\0' && number >= -100000 && number < 0;
     if (found)
     {
         *code = (int) number;
         qm_text_copy(message, message_size, words);
     }
-    qm_json_free(&json);
+    qm_binance_json_free(&json);
     return found;
 }
 
@@ -108,7 +108,7 @@ room(QmBody *body, size_t count, size_t size)
     void *memory = calloc(count + 1, size);
 
     if (memory == NULL)
-        qm_json_fault(&body->json, "no memory");
+        qm_binance_json_fault(&body->json, "no memory");
     return memory;
 }
 
@@ -124,15 +124,15 @@ items_for(QmBody *body, size_t count, size_t size)
 static const char *
 id_of(QmBody *body, const json_t *in, const char *name)
 {
-    return qm_json_id(&body->json, in, name, body->ids[body->ids_used++]);
+    return qm_binance_json_id(&body->json, in, name, body->ids[body->ids_used++]);
 }
 
 static void
 read_time(QmBody *body, QmExchangeAnswer *answer)
 {
-    answer->server_time_us = qm_json_time_us(&body->json, body->json.root, "serverTime");
+    answer->server_time_us = qm_binance_json_time_us(&body->json, body->json.root, "serverTime");
     if (answer->server_time_us <= 0)
-        qm_json_fault(&body->json, "\"serverTime\" is no time");
+        qm_binance_json_fault(&body->json, "\"serverTime\" is no time");
 }
 
 /* translated returns our word; a word that we do not know stays as it is. */
@@ -147,7 +147,7 @@ translated(const char *theirs, const Word *words, size_t count)
 
 /* qm_side_word returns buy or sell; there is no third side, so anything else is a fault. */
 const char *
-qm_side_word(QmJson *json, const char *word)
+qm_side_word(QmBinanceJson *json, const char *word)
 {
     if (word == NULL)
         return NULL;
@@ -155,7 +155,7 @@ qm_side_word(QmJson *json, const char *word)
         return "buy";
     if (strcmp(word, "SELL") == 0)
         return "sell";
-    qm_json_fault(json, "\"side\" is neither BUY nor SELL");
+    qm_binance_json_fault(json, "\"side\" is neither BUY nor SELL");
     return NULL;
 }
 
@@ -164,26 +164,27 @@ static void
 read_order(QmBody *body, const json_t *in, QmBodyKind kind, QmExchangeOrder *order)
 {
     static const char *const ended[] = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"};
-    QmJson *json = &body->json;
+    QmBinanceJson *json = &body->json;
 
-    order->symbol = qm_json_text(json, in, "symbol");
-    order->client_order_id = qm_json_text(json, in, kind == QM_BODY_CANCELED ? "origClientOrderId" : "clientOrderId");
+    order->symbol = qm_binance_json_text(json, in, "symbol");
+    order->client_order_id =
+        qm_binance_json_text(json, in, kind == QM_BODY_CANCELED ? "origClientOrderId" : "clientOrderId");
     order->exchange_order_id = id_of(body, in, "orderId");
-    order->side = qm_side_word(json, qm_json_text(json, in, "side"));
+    order->side = qm_side_word(json, qm_binance_json_text(json, in, "side"));
     order->order_type =
-        translated(qm_json_text(json, in, "type"), order_types, sizeof(order_types) / sizeof(order_types[0]));
-    order->time_in_force = translated(qm_json_text_if(json, in, "timeInForce"),
+        translated(qm_binance_json_text(json, in, "type"), order_types, sizeof(order_types) / sizeof(order_types[0]));
+    order->time_in_force = translated(qm_binance_json_text_if(json, in, "timeInForce"),
                                       times_in_force,
                                       sizeof(times_in_force) / sizeof(times_in_force[0]));
-    order->price = qm_json_decimal(json, in, "price");
-    order->quantity = qm_json_decimal(json, in, "origQty");
-    order->cumulative_quantity = qm_json_decimal(json, in, "executedQty");
-    order->cumulative_quote = qm_json_decimal_if(json, in, "cummulativeQuoteQty", NULL);
-    order->state = qm_json_text(json, in, "status");
+    order->price = qm_binance_json_decimal(json, in, "price");
+    order->quantity = qm_binance_json_decimal(json, in, "origQty");
+    order->cumulative_quantity = qm_binance_json_decimal(json, in, "executedQty");
+    order->cumulative_quote = qm_binance_json_decimal_if(json, in, "cummulativeQuoteQty", NULL);
+    order->state = qm_binance_json_text(json, in, "status");
     if (kind == QM_BODY_PLACED || (kind == QM_BODY_CANCELED && json_object_get(in, "transactTime") != NULL))
-        order->time_us = qm_json_time_us(json, in, "transactTime");
+        order->time_us = qm_binance_json_time_us(json, in, "transactTime");
     else if (kind != QM_BODY_CANCELED)
-        order->time_us = qm_json_time_us(json, in, "updateTime");
+        order->time_us = qm_binance_json_time_us(json, in, "updateTime");
     order->open = true;
     for (size_t i = 0; order->state != NULL && i < sizeof(ended) / sizeof(ended[0]); i++)
         if (strcmp(order->state, ended[i]) == 0)
@@ -199,7 +200,7 @@ read_orders(QmBody *body, QmBodyKind kind, QmExchangeAnswer *answer)
     QmExchangeOrder *orders;
 
     if (many && !json_is_array(root))
-        qm_json_fault(&body->json, "the answer is no list");
+        qm_binance_json_fault(&body->json, "the answer is no list");
     if (!items_for(body, count + json_array_size(json_object_get(root, "fills")), sizeof(*orders)))
         return;
     orders = body->items;
@@ -224,7 +225,7 @@ read_fills(QmBody *body, QmExchangeAnswer *answer)
     if (fills == NULL)
         return;
     if (!json_is_array(fills))
-        qm_json_fault(&body->json, "\"fills\" is no list");
+        qm_binance_json_fault(&body->json, "\"fills\" is no list");
     trades = body->trades = room(body, count, sizeof(*trades));
     if (trades == NULL)
         return;
@@ -235,10 +236,10 @@ read_fills(QmBody *body, QmExchangeAnswer *answer)
         trades[i].symbol = order->symbol;
         trades[i].exchange_order_id = order->exchange_order_id;
         trades[i].trade_id = id_of(body, fill, "tradeId");
-        trades[i].price = qm_json_decimal(&body->json, fill, "price");
-        trades[i].quantity = qm_json_decimal(&body->json, fill, "qty");
-        trades[i].commission = qm_json_decimal(&body->json, fill, "commission");
-        trades[i].commission_asset = qm_json_text(&body->json, fill, "commissionAsset");
+        trades[i].price = qm_binance_json_decimal(&body->json, fill, "price");
+        trades[i].quantity = qm_binance_json_decimal(&body->json, fill, "qty");
+        trades[i].commission = qm_binance_json_decimal(&body->json, fill, "commission");
+        trades[i].commission_asset = qm_binance_json_text(&body->json, fill, "commissionAsset");
         trades[i].time_us = order->time_us;
         trades[i].is_buyer = order->side != NULL && strcmp(order->side, "buy") == 0 ? 1 : -1;
         trades[i].is_maker = -1; /* whatever trades while it is being placed has taken */
@@ -254,7 +255,7 @@ read_trades(QmBody *body, QmExchangeAnswer *answer)
     size_t count = json_array_size(root);
 
     if (!json_is_array(root))
-        qm_json_fault(&body->json, "the answer is no list");
+        qm_binance_json_fault(&body->json, "the answer is no list");
     if (!items_for(body, count, sizeof(QmExchangeTrade)))
         return;
     for (size_t i = 0; i < count; i++)
@@ -267,24 +268,24 @@ read_trades(QmBody *body, QmExchangeAnswer *answer)
 static void
 read_trade(QmBody *body, const json_t *in, QmExchangeTrade *trade)
 {
-    QmJson *json = &body->json;
+    QmBinanceJson *json = &body->json;
 
-    trade->symbol = qm_json_text(json, in, "symbol");
+    trade->symbol = qm_binance_json_text(json, in, "symbol");
     trade->trade_id = id_of(body, in, "id");
     trade->exchange_order_id = id_of(body, in, "orderId");
-    trade->price = qm_json_decimal(json, in, "price");
-    trade->quantity = qm_json_decimal(json, in, "qty");
-    trade->commission = qm_json_decimal(json, in, "commission");
-    trade->commission_asset = qm_json_text(json, in, "commissionAsset");
-    trade->time_us = qm_json_time_us(json, in, "time");
-    trade->is_buyer = qm_json_flag(json, in, "isBuyer") ? 1 : -1;
-    trade->is_maker = qm_json_flag(json, in, "isMaker") ? 1 : -1;
+    trade->price = qm_binance_json_decimal(json, in, "price");
+    trade->quantity = qm_binance_json_decimal(json, in, "qty");
+    trade->commission = qm_binance_json_decimal(json, in, "commission");
+    trade->commission_asset = qm_binance_json_text(json, in, "commissionAsset");
+    trade->time_us = qm_binance_json_time_us(json, in, "time");
+    trade->is_buyer = qm_binance_json_flag(json, in, "isBuyer") ? 1 : -1;
+    trade->is_maker = qm_binance_json_flag(json, in, "isMaker") ? 1 : -1;
 }
 
 static void
 read_balances(QmBody *body, QmExchangeAnswer *answer)
 {
-    const json_t *list = qm_json_list(&body->json, body->json.root, "balances");
+    const json_t *list = qm_binance_json_list(&body->json, body->json.root, "balances");
     size_t count = json_array_size(list);
     QmExchangeBalance *balances;
 
@@ -295,9 +296,9 @@ read_balances(QmBody *body, QmExchangeAnswer *answer)
     {
         const json_t *in = json_array_get(list, i);
 
-        balances[i].asset = qm_json_text(&body->json, in, "asset");
-        balances[i].free = qm_json_decimal(&body->json, in, "free");
-        balances[i].locked = qm_json_decimal(&body->json, in, "locked");
+        balances[i].asset = qm_binance_json_text(&body->json, in, "asset");
+        balances[i].free = qm_binance_json_decimal(&body->json, in, "free");
+        balances[i].locked = qm_binance_json_decimal(&body->json, in, "locked");
     }
     answer->balances = balances;
     answer->balance_count = count;
@@ -306,7 +307,7 @@ read_balances(QmBody *body, QmExchangeAnswer *answer)
 static void
 read_markets(QmBody *body, QmExchangeAnswer *answer)
 {
-    const json_t *list = qm_json_list(&body->json, body->json.root, "symbols");
+    const json_t *list = qm_binance_json_list(&body->json, body->json.root, "symbols");
     size_t count = json_array_size(list);
 
     if (list == NULL || !items_for(body, count, sizeof(QmExchangeMarket)))
@@ -320,9 +321,9 @@ read_markets(QmBody *body, QmExchangeAnswer *answer)
 static void
 read_market(QmBody *body, const json_t *in, QmExchangeMarket *market)
 {
-    QmJson *json = &body->json;
-    const json_t *types = qm_json_list(json, in, "orderTypes");
-    const json_t *filters = qm_json_list(json, in, "filters");
+    QmBinanceJson *json = &body->json;
+    const json_t *types = qm_binance_json_list(json, in, "orderTypes");
+    const json_t *filters = qm_binance_json_list(json, in, "filters");
 
     *market = (QmExchangeMarket){.tick_size = "0",
                                  .min_price = "0",
@@ -332,10 +333,10 @@ read_market(QmBody *body, const json_t *in, QmExchangeMarket *market)
                                  .max_quantity = "0",
                                  .min_notional = "0",
                                  .max_notional = "0"};
-    market->symbol = qm_json_text(json, in, "symbol");
-    market->base_asset = qm_json_text(json, in, "baseAsset");
-    market->quote_asset = qm_json_text(json, in, "quoteAsset");
-    market->status = qm_json_text(json, in, "status");
+    market->symbol = qm_binance_json_text(json, in, "symbol");
+    market->base_asset = qm_binance_json_text(json, in, "baseAsset");
+    market->quote_asset = qm_binance_json_text(json, in, "quoteAsset");
+    market->status = qm_binance_json_text(json, in, "status");
     market->trading = market->status != NULL && strcmp(market->status, "TRADING") == 0;
     for (size_t i = 0; i < json_array_size(types); i++)
     {
@@ -351,28 +352,28 @@ read_market(QmBody *body, const json_t *in, QmExchangeMarket *market)
 static void
 read_filter(QmBody *body, const json_t *filter, QmExchangeMarket *market)
 {
-    QmJson *json = &body->json;
-    const char *type = qm_json_text(json, filter, "filterType");
+    QmBinanceJson *json = &body->json;
+    const char *type = qm_binance_json_text(json, filter, "filterType");
 
     if (type == NULL)
         return;
     if (strcmp(type, "PRICE_FILTER") == 0)
     {
-        market->tick_size = qm_json_decimal(json, filter, "tickSize");
-        market->min_price = qm_json_decimal(json, filter, "minPrice");
-        market->max_price = qm_json_decimal(json, filter, "maxPrice");
+        market->tick_size = qm_binance_json_decimal(json, filter, "tickSize");
+        market->min_price = qm_binance_json_decimal(json, filter, "minPrice");
+        market->max_price = qm_binance_json_decimal(json, filter, "maxPrice");
     }
     else if (strcmp(type, "LOT_SIZE") == 0)
     {
-        market->step_size = qm_json_decimal(json, filter, "stepSize");
-        market->min_quantity = qm_json_decimal(json, filter, "minQty");
-        market->max_quantity = qm_json_decimal(json, filter, "maxQty");
+        market->step_size = qm_binance_json_decimal(json, filter, "stepSize");
+        market->min_quantity = qm_binance_json_decimal(json, filter, "minQty");
+        market->max_quantity = qm_binance_json_decimal(json, filter, "maxQty");
     }
     else if (strcmp(type, "NOTIONAL") == 0 || strcmp(type, "MIN_NOTIONAL") == 0)
     {
-        market->min_notional = qm_json_decimal(json, filter, "minNotional");
-        market->max_notional = qm_json_decimal_if(json, filter, "maxNotional", "0");
+        market->min_notional = qm_binance_json_decimal(json, filter, "minNotional");
+        market->max_notional = qm_binance_json_decimal_if(json, filter, "maxNotional", "0");
     }
     else if (strcmp(type, "MAX_NUM_ORDERS") == 0)
-        market->max_open_orders = qm_json_number(json, filter, "maxNumOrders");
+        market->max_open_orders = qm_binance_json_number(json, filter, "maxNumOrders");
 }

@@ -23,7 +23,7 @@ typedef enum QmBodyKind
 /* A body that was read, and the memory that its answer points into. */
 typedef struct QmBody
 {
-    QmJson json;
+    QmBinanceJson json;
     void *items;
     void *trades;
     char (*ids)[QM_ID_SIZE];
@@ -33,7 +33,7 @@ typedef struct QmBody
 /* An event that was read, and the memory that it points into. */
 typedef struct QmReading
 {
-    QmJson json;
+    QmBinanceJson json;
     void *balances;
     char order_id[QM_ID_SIZE];
     char trade_id[QM_ID_SIZE];
@@ -42,7 +42,7 @@ typedef struct QmReading
 extern bool qm_body_read(QmBody *body, QmBodyKind kind, const char *text, size_t length, QmExchangeAnswer *answer);
 extern void qm_body_free(QmBody *body);
 extern bool qm_body_error(const char *text, size_t length, int *code, char *message, size_t message_size);
-extern const char *qm_side_word(QmJson *json, const char *word);
+extern const char *qm_side_word(QmBinanceJson *json, const char *word);
 extern bool qm_event_read(QmReading *reading, const json_t *in, const char *raw, QmExchangeEvent *event);
 extern void qm_reading_free(QmReading *reading);
 

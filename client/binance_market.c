@@ -15,7 +15,7 @@
 static void opened(QmSocket *socket);
 static void take_message(QmSocket *socket, const char *text, size_t length);
 static void stream_lost(QmSocket *socket, const char *why);
-static void take_reply(QmLasting *market, QmJson *json);
+static void take_reply(QmLasting *market, QmBinanceJson *json);
 static bool add_name(QmStreams *streams, const char *symbol, const char *kind, const char *interval);
 
 const QmSocketOwner qm_market_owner = {opened, take_message, stream_lost};
@@ -131,7 +131,7 @@ take_message(QmSocket *socket, const char *text, size_t length)
     const json_t *in;
     const char *name;
 
-    if (!qm_json_parse(&reading.json, text, length))
+    if (!qm_binance_json_parse(&reading.json, text, length))
     {
         qm_lasting_drop(market, reading.json.fault);
         return;
@@ -150,12 +150,12 @@ take_message(QmSocket *socket, const char *text, size_t length)
     else if (name != NULL && strcmp(name, "serverShutdown") == 0)
         qm_lasting_drop(market, name);
     qm_reading_free(&reading);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 }
 
 /* take_reply takes the answer to a subscription. */
 static void
-take_reply(QmLasting *market, QmJson *json)
+take_reply(QmLasting *market, QmBinanceJson *json)
 {
     const QmStreams *streams = market->socket.binance->streams;
     const json_t *error = json_object_get(json->root, "error");
@@ -170,6 +170,6 @@ take_reply(QmLasting *market, QmJson *json)
                  message == NULL ? "no reason given" : message);
         qm_lasting_drop(market, why);
     }
-    else if (!market->up && qm_json_number_if(json, json->root, "id", 0) == streams->awaited_id)
+    else if (!market->up && qm_binance_json_number_if(json, json->root, "id", 0) == streams->awaited_id)
         qm_lasting_up(market, QM_HEARD_MARKET_UP);
 }

@@ -18,7 +18,7 @@
 static void subscribe(QmSocket *socket);
 static void take_message(QmSocket *socket, const char *text, size_t length);
 static void stream_lost(QmSocket *socket, const char *why);
-static void take_reply(QmLasting *user, QmJson *json);
+static void take_reply(QmLasting *user, QmBinanceJson *json);
 static bool hold(QmStreams *streams, const char *text, size_t length);
 static void tell(QmLasting *user, const char *text, size_t length);
 
@@ -98,10 +98,10 @@ take_message(QmSocket *socket, const char *text, size_t length)
 {
     QmLasting *user = (QmLasting *) socket;
     QmStreams *streams = socket->binance->streams;
-    QmJson json;
+    QmBinanceJson json;
     bool event;
 
-    if (!qm_json_parse(&json, text, length))
+    if (!qm_binance_json_parse(&json, text, length))
     {
         qm_lasting_drop(user, json.fault);
         return;
@@ -109,7 +109,7 @@ take_message(QmSocket *socket, const char *text, size_t length)
     event = json_object_get(json.root, "status") == NULL;
     if (!event)
         take_reply(user, &json);
-    qm_json_free(&json);
+    qm_binance_json_free(&json);
     if (!event)
         return;
     if (!streams->holding)
@@ -120,14 +120,14 @@ take_message(QmSocket *socket, const char *text, size_t length)
 
 /* take_reply takes the answer to the subscription. */
 static void
-take_reply(QmLasting *user, QmJson *json)
+take_reply(QmLasting *user, QmBinanceJson *json)
 {
     QmBinance *binance = user->socket.binance;
     const json_t *error = json_object_get(json->root, "error");
     char why[QM_DETAIL_SIZE];
     int64_t code;
 
-    if (error == NULL && qm_json_number(json, json->root, "status") == 200)
+    if (error == NULL && qm_binance_json_number(json, json->root, "status") == 200)
     {
         if (user->up)
             return;
@@ -135,7 +135,7 @@ take_reply(QmLasting *user, QmJson *json)
         qm_lasting_up(user, QM_HEARD_USER_UP);
         return;
     }
-    code = qm_json_number_if(json, error, "code", 0);
+    code = qm_binance_json_number_if(json, error, "code", 0);
     snprintf(why,
              sizeof(why),
              "the subscription was refused: %lld %s",
@@ -219,7 +219,7 @@ tell(QmLasting *user, const char *text, size_t length)
     const json_t *in;
     const char *name;
 
-    if (!qm_json_parse(&reading.json, text, length))
+    if (!qm_binance_json_parse(&reading.json, text, length))
     {
         qm_lasting_drop(user, reading.json.fault);
         return;
@@ -235,5 +235,5 @@ tell(QmLasting *user, const char *text, size_t length)
     else if (name != NULL && (strcmp(name, "eventStreamTerminated") == 0 || strcmp(name, "serverShutdown") == 0))
         qm_lasting_drop(user, name);
     qm_reading_free(&reading);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 }

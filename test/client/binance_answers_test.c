@@ -219,7 +219,7 @@ static bool
 event_of(QmReading *reading, const char *text, QmExchangeEvent *event)
 {
     memset(reading, 0, sizeof(*reading));
-    assert_true(qm_json_parse(&reading->json, text, strlen(text)));
+    assert_true(qm_binance_json_parse(&reading->json, text, strlen(text)));
     return qm_event_read(reading, reading->json.root, text, event);
 }
 
@@ -249,7 +249,7 @@ test_execution_reports(void **state)
     assert_int_equal(event.report.is_maker, 1);
     assert_int_equal(event.report.event_time_us, 1499405658657000);
     qm_reading_free(&reading);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 
     assert_true(event_of(&reading,
                          EXECUTION "\"C\":\"q6\",\"x\":\"CANCELED\",\"X\":\"CANCELED\",\"n\":\"0\",\"N\":null,\"T\":"
@@ -258,14 +258,14 @@ test_execution_reports(void **state)
     assert_string_equal(event.report.client_order_id, "q6");
     assert_null(event.report.trade_id);
     assert_null(event.report.last_quantity);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 
     assert_false(event_of(&reading,
                           EXECUTION "\"C\":\"\",\"x\":\"TRADE\",\"X\":\"FILLED\",\"n\":\"0.001\",\"N\":\"ETH\",\"T\":"
                                     "1499405658657,\"t\":-1,\"m\":true}",
                           &event));
     assert_string_equal(reading.json.fault, "a trade without its id");
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 }
 
 static void
@@ -281,29 +281,29 @@ test_other_events(void **state)
     assert_int_equal(event.kind, QM_HEARD_BALANCE);
     assert_string_equal(event.balances[0].asset, "ETH");
     qm_reading_free(&reading);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
     assert_true(event_of(&reading, "{\"e\":\"trade\",\"E\":5,\"s\":\"A\",\"p\":\"1.10\",\"q\":\"2\",\"T\":4}", &event));
     assert_string_equal(event.price, "1.10");
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
     assert_true(
         event_of(&reading,
                  "{\"e\":\"kline\",\"E\":5,\"s\":\"A\",\"k\":{\"t\":1,\"i\":\"1m\",\"o\":\"1\",\"h\":\"2\",\"l\":"
                  "\"0.5\",\"c\":\"1.5\",\"v\":\"100\",\"x\":true}}",
                  &event));
     assert_true(event.candle.closed);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
     assert_true(event_of(&reading, "{\"u\":1,\"s\":\"A\",\"b\":\"1\",\"B\":\"2\",\"a\":\"3\",\"A\":\"4\"}", &event));
     assert_int_equal(event.kind, QM_HEARD_BOOK);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
     assert_false(event_of(&reading, "{\"e\":\"listStatus\",\"E\":5}", &event));
     assert_string_equal(reading.json.fault, "");
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
     assert_false(event_of(&reading, "{\"e\":5}", &event));
     assert_string_equal(reading.json.fault, "\"e\" is no text");
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
     assert_false(event_of(&reading, "{\"e\":\"trade\",\"s\":\"A\",\"p\":1.1,\"q\":\"2\",\"T\":4}", &event));
     assert_string_equal(reading.json.fault, "\"p\" is no text");
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 }
 
 int
