@@ -8,7 +8,7 @@
 #   make bench, stress      figures; faults and races at length
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
-#   make client             libquantmesh, for C and C++; make -C client install installs it
+#   make client             libquantmesh and the program quantmesh; make -C client install installs them
 #   make check-client       builds and tests it alone
 #   make lint, format       gates over the sources; clang-format in place
 
