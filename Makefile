@@ -81,6 +81,7 @@ stress: prepare
 	test/fault/exchange
 	test/fault/run
 	test/fault/orders
+	QM_FAULTS=full QM_ONLY=fault test/run client
 
 fuzz: prepare
 	test/fuzz/run $(RUNS)
