@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(45);
+SELECT plan(46);
 
 CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair', account text DEFAULT 'more') RETURNS void LANGUAGE sql AS $$
     SELECT quantmesh.set_market($3, $1, tick_size => 0.01, step_size => 0.001, base_asset => 'BASE' || $1, quote_asset => 'USDT');
@@ -149,6 +149,9 @@ END $$;
 SELECT client_order_id AS cursor FROM quantmesh.place_order('more', 'CURSOR', 'buy', 100, 3) \gset
 SELECT (quantmesh.apply_report('more', 'CURSOR', :'cursor', 'c1', trade_id => '1', last_quantity => 1, last_price => 100, event_time => '2026-01-01')).state \gset
 SELECT is(pg_temp.cursor(), 'none', 'before the first comparison all trades are asked for');
+SELECT pg_temp.submit('CURSOR', jsonb_build_array(pg_temp.remote(:'cursor', 'c1', '{"quantity": "3", "filled_quantity": "1"}'))) \gset
+SELECT is(pg_temp.pass('CURSOR') || ' ' || pg_temp.cursor(), 'clean none', 'and after one that began when trade 1 had just come: an exchange may show what was a while ago');
+UPDATE quantmesh.fill SET booked_at = booked_at - interval '1 hour' WHERE account = 'more' AND symbol = 'CURSOR';
 SELECT pg_temp.submit('CURSOR', jsonb_build_array(pg_temp.remote(:'cursor', 'c1', '{"quantity": "3", "filled_quantity": "1"}'))) \gset
 SELECT is(pg_temp.pass('CURSOR'), 'clean', 'one that has seen trade 1');
 SELECT (quantmesh.apply_report('more', 'CURSOR', :'cursor', 'c1', trade_id => '3', last_quantity => 1, last_price => 100, event_time => '2026-01-03')).state \gset
