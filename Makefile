@@ -5,7 +5,7 @@
 #   make check-assert       the same with assertions only
 #   make installcheck       tests of what is installed
 #   make demo               instances that share one book, and the locks, at work
-#   make bench, stress      figures; faults and races at length
+#   make bench, stress      figures; faults and races at length, the client's links cut after almost every byte
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
 #   make client             libquantmesh and the program quantmesh; make -C client install installs them
@@ -81,6 +81,7 @@ stress: prepare
 	test/fault/exchange
 	test/fault/run
 	test/fault/orders
+	QM_FAULTS=full QM_ONLY=fault test/run client
 
 fuzz: prepare
 	test/fuzz/run $(RUNS)

@@ -80,11 +80,13 @@ qm_config_locks_options(const QmConfig *config, QmLocksOptions *options, char **
 QmCode
 qm_config_locks_open(const QmConfig *config, const QmLocksOptions *more, QmLocks **locks, QmError *error)
 {
-    QmLocksOptions options = more == NULL ? (QmLocksOptions){0} : *more;
+    QmLocksOptions options = {0};
     char *sentinels;
     QmCode code;
 
     *locks = NULL;
+    if (more != NULL)
+        options = *more;
     if (!qm_config_locks_options(config, &options, &sentinels))
         return qm_error_no_memory(error);
     code = qm_locks_open(&options, locks, error);

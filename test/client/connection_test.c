@@ -8,11 +8,13 @@
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "server.h"
@@ -316,6 +318,51 @@ test_ended_while_idle(void **state)
     qm_client_free(client);
 }
 
+static volatile sig_atomic_t signals;
+
+static void
+count_signal(int signal)
+{
+    (void) signal;
+    signals++;
+}
+
+/* A program with signals of its own: they interrupt every wait, and no call is the worse for it, nor over sooner. */
+static void
+test_signals(void **state)
+{
+    const struct sigaction counting = {.sa_handler = count_signal};
+    struct itimerval often = {.it_interval.tv_usec = 3000, .it_value.tv_usec = 3000};
+    const struct itimerval never = {0};
+    struct sigaction before;
+    QmClient *client = client_to(qt_conninfo());
+    PGconn *blocker = PQconnectdb(qt_conninfo());
+    QmOrder order = {.symbol = "BTCUSDT", .side = "buy", .price = "61", .quantity = "1", .wait_ms = 300};
+    QmPlacement placement;
+    int64_t begin;
+
+    (void) state;
+    PQclear(PQexec(blocker, "BEGIN"));
+    PQclear(PQexec(blocker, "SELECT quantmesh.try_xact_lock('order:binance:BTCUSDT:61')"));
+    sigaction(SIGALRM, &counting, &before);
+    setitimer(ITIMER_REAL, &often, NULL);
+    begin = qm_monotonic_ns();
+    assert_ok(qm_place_order(client, "binance", &order, &placement), qm_client_error(client));
+    assert_int_equal(placement.outcome, QM_SKIPPED);
+    assert_true(qm_monotonic_ns() - begin >= 300 * INT64_C(1000000));
+    for (int i = 0; i < 20; i++)
+    {
+        qm_client_disconnect(client);
+        assert_ok(qm_client_connect(client), qm_client_error(client));
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_true(signals > 50);
+    assert_int_equal(qm_client_connections(client), 21);
+    PQfinish(blocker);
+    qm_client_free(client);
+}
+
 /* What the server says besides goes to whoever asked for it, and nowhere else. */
 static void
 note_notice(void *argument, const char *sqlstate, const char *message)
@@ -404,6 +451,7 @@ main(void)
         cmocka_unit_test(test_call_timeout),
         cmocka_unit_test(test_wrong_options),
         cmocka_unit_test(test_ended_while_idle),
+        cmocka_unit_test(test_signals),
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_threads),
     };

@@ -36,6 +36,25 @@ fill(const char *strategy, const char *side, const char *price, const char *trad
            strategy);
 }
 
+/* begin_coordinator gives this database a coordinator. */
+static void
+begin_coordinator(void)
+{
+    qt_ask("ALTER SYSTEM SET quantmesh.databases = 'postgres, program'");
+    qt_ask("SELECT pg_reload_conf()");
+    qt_until(
+        "SELECT count(*) = 1 FROM quantmesh.workers WHERE database = 'program' AND state = 'running' AND lag < '5 s'");
+}
+
+/* end_coordinator takes it away, and returns when it has gone. */
+static void
+end_coordinator(void)
+{
+    qt_ask("ALTER SYSTEM RESET quantmesh.databases");
+    qt_ask("SELECT pg_reload_conf()");
+    qt_until("SELECT count(*) = 0 FROM quantmesh.workers WHERE database = 'program'");
+}
+
 static int
 setup(void **state)
 {
@@ -53,11 +72,8 @@ setup(void **state)
     qt_ask(
         "SELECT quantmesh.apply_report('binance', 'BTCUSDT', p.client_order_id, 'x9', 'open') FROM"
         " quantmesh.place_order('binance', 'BTCUSDT', 'buy', 64000, 0.01, instance => NULL, strategy => 'grid') AS p");
-    /* A coordinator for this database, so that nothing is left to be wished for. */
-    qt_ask("ALTER SYSTEM SET quantmesh.databases = 'postgres, program'");
-    qt_ask("SELECT pg_reload_conf()");
-    qt_until(
-        "SELECT count(*) = 1 FROM quantmesh.workers WHERE database = 'program' AND state = 'running' AND lag < '5 s'");
+    /* So that nothing is left to be wished for. */
+    begin_coordinator();
     return 0;
 }
 
@@ -439,9 +455,7 @@ test_problems(void **state)
     assert_null(strstr(qt_run("status", "--db", db)->out, "- open discrepancies STATE_DRIFT"));
     qt_ask("UPDATE quantmesh.orders SET state = 'lost' WHERE order_id = (" OPEN_ID ")");
     status_says("orders that are lost: 1");
-    qt_ask("ALTER SYSTEM RESET quantmesh.databases");
-    qt_ask("SELECT pg_reload_conf()");
-    qt_until("SELECT count(*) = 0 FROM quantmesh.workers WHERE database = 'program'");
+    end_coordinator();
     status_says("no coordinator works in this database");
 }
 
@@ -470,6 +484,8 @@ test_reconcile(void **state)
                "ETHUSDT",
                "--db",
                db);
+    /* A coordinator would compare before we do. */
+    end_coordinator();
     qt_ask("SELECT quantmesh.set_reconcile('binance', 'ETHUSDT', 'report', grace => '0')");
     qt_ask("SELECT quantmesh.request_snapshot('binance', 'ETHUSDT')");
     qt_ask(
@@ -492,6 +508,7 @@ test_reconcile(void **state)
     assert_run(QM_EXIT_OK, NULL, "", "reconcile", "binance", "ETHUSDT", "--db", db);
     assert_string_equal(qt_ask("SELECT status FROM quantmesh.reconcile_run WHERE symbol = 'ETHUSDT'"), "findings");
     assert_run(QM_EXIT_OK, "no differences\n", "", "reconcile", "binance", "ETHUSDT", "--db", db);
+    begin_coordinator();
 }
 
 /* A configuration file names the database as well, with the environment in it. */
