@@ -17,22 +17,36 @@
 PG_FUNCTION_INFO_V1(qm_change_exposure);
 PG_FUNCTION_INFO_V1(qm_recompute_position);
 
+static void refuse_nulls(FunctionCallInfo fcinfo);
 static QmAmount amount_at(FunctionCallInfo fcinfo, int arg);
 
 /* qm_change_exposure is quantmesh.change_exposure. */
 Datum
 qm_change_exposure(PG_FUNCTION_ARGS)
 {
-    char *account = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    char *symbol = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    QmExposure change = {.orders = PG_GETARG_INT64(2),
-                         .longest = amount_at(fcinfo, 3),
-                         .shortest = amount_at(fcinfo, 4),
-                         .notional = amount_at(fcinfo, 5)};
+    QmExposure change = {0};
+    char *account;
 
+    refuse_nulls(fcinfo);
+    account = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    change.orders = PG_GETARG_INT64(2);
+    change.longest = amount_at(fcinfo, 3);
+    change.shortest = amount_at(fcinfo, 4);
+    change.notional = amount_at(fcinfo, 5);
     qm_place_prepare("quantmesh.change_exposure()", account);
-    qm_exposure_change(account, symbol, &change);
+    qm_exposure_change(account, text_to_cstring(PG_GETARG_TEXT_PP(1)), &change);
     PG_RETURN_BOOL(true);
+}
+
+/* refuse_nulls errors with 22004 when any argument is NULL. */
+static void
+refuse_nulls(FunctionCallInfo fcinfo)
+{
+    for (int i = 0; i < PG_NARGS(); i++)
+    {
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument %d must not be null", i + 1)));
+    }
 }
 
 /* amount_at rounds up to what shared memory counts in; what is too large for it counts as its largest. */
@@ -48,10 +62,7 @@ amount_at(FunctionCallInfo fcinfo, int arg)
 Datum
 qm_recompute_position(PG_FUNCTION_ARGS)
 {
-    QmOrder whose = {.account = text_to_cstring(PG_GETARG_TEXT_PP(0)),
-                     .symbol = text_to_cstring(PG_GETARG_TEXT_PP(1)),
-                     .strategy = text_to_cstring(PG_GETARG_TEXT_PP(2)),
-                     .buy = true};
+    QmOrder whose = {.buy = true};
     QmFillKey first = {.executed_at = DT_NOBEGIN, .trade_id = ""};
     MemoryContext memory = CurrentMemoryContext;
     QmQueryScope scope;
@@ -59,6 +70,10 @@ qm_recompute_position(PG_FUNCTION_ARGS)
     Numeric before;
     Numeric change;
 
+    refuse_nulls(fcinfo);
+    whose.account = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    whose.symbol = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    whose.strategy = text_to_cstring(PG_GETARG_TEXT_PP(2));
     qm_place_prepare("quantmesh.recompute_position()", whose.account);
     qm_query_begin(&scope);
     if (!qm_position_lock(&whose, NULL, &position))

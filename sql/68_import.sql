@@ -3,12 +3,12 @@
 -- so that a history is never taken over twice.
 
 CREATE FUNCTION quantmesh.change_exposure(account text, symbol text, orders bigint, longest numeric, shortest numeric, notional numeric) RETURNS boolean
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_change_exposure';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_change_exposure';
 COMMENT ON FUNCTION quantmesh.change_exposure(text, text, bigint, numeric, numeric, numeric) IS
     'Tells the counters behind limits what this transaction has added to a market. account, symbol: the market. orders: live ones. longest, shortest: worst-case position. notional: of live orders with a price. Internal.';
 
 CREATE FUNCTION quantmesh.recompute_position(account text, symbol text, strategy text) RETURNS numeric
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_recompute_position';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_recompute_position';
 COMMENT ON FUNCTION quantmesh.recompute_position(text, text, text) IS
     'Computes a strategy''s ledger again from its first fill on, and returns by how much its position has changed. account, symbol, strategy: whose. Internal.';
 

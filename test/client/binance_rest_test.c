@@ -1,6 +1,5 @@
 /*
- * Requests of the Binance adapter, against a server that plays good days and bad
- * ones.
+ * Requests of the Binance adapter, against a server that plays good and bad days.
  */
 #include "check.h"
 

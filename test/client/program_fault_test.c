@@ -217,12 +217,12 @@ test_standby(void **state)
     char standby[512];
 
     (void) state;
-    snprintf(standby, sizeof(standby), "dbname=program_faults user=postgres host=%s", getenv("TMPDIR"));
-    shell("pg_basebackup -D \"$TMPDIR/standby\" -R -c fast -U postgres");
-    shell("printf \"unix_socket_directories = '%s'\\nlisten_addresses = ''\\nhot_standby = off\\n\" \"$TMPDIR\" "
-          ">>\"$TMPDIR/standby/postgresql.conf\"");
-    shell("pg_ctl -s -W -D \"$TMPDIR/standby\" -l \"$TMPDIR/standby.log\" start >/dev/null");
-    shell("until [ -S \"$TMPDIR/.s.PGSQL.$PGPORT\" ]; do sleep 0.05; done");
+    snprintf(standby, sizeof(standby), "dbname=program_faults user=postgres host=%s", qt_scratch());
+    shell("pg_basebackup -D \"$QT_SCRATCH/standby\" -R -c fast -U postgres");
+    shell("printf \"unix_socket_directories = '%s'\\nlisten_addresses = ''\\nhot_standby = off\\n\" \"$QT_SCRATCH\" "
+          ">>\"$QT_SCRATCH/standby/postgresql.conf\"");
+    shell("pg_ctl -s -W -D \"$QT_SCRATCH/standby\" -l \"$QT_SCRATCH/standby.log\" start >/dev/null");
+    shell("until [ -S \"$QT_SCRATCH/.s.PGSQL.$PGPORT\" ]; do sleep 0.05; done");
     snprintf(wanted,
              sizeof(wanted),
              "  The server is starting, recovering or stopping: its log says which. Try again soon.\n");
@@ -230,9 +230,9 @@ test_standby(void **state)
     assert_int_equal(run->status, QM_EXIT_CONNECT);
     if (strstr(run->err, wanted) == NULL)
         qt_fail("not what a recovering server says: %s", run->err);
-    shell("pg_ctl -s -m immediate -D \"$TMPDIR/standby\" stop >/dev/null");
-    shell("echo 'hot_standby = on' >>\"$TMPDIR/standby/postgresql.conf\"");
-    shell("pg_ctl -s -w -D \"$TMPDIR/standby\" -l \"$TMPDIR/standby.log\" start >/dev/null");
+    shell("pg_ctl -s -m immediate -D \"$QT_SCRATCH/standby\" stop >/dev/null");
+    shell("echo 'hot_standby = on' >>\"$QT_SCRATCH/standby/postgresql.conf\"");
+    shell("pg_ctl -s -w -D \"$QT_SCRATCH/standby\" -l \"$QT_SCRATCH/standby.log\" start >/dev/null");
     run = qt_run("status", "--db", standby);
     assert_int_equal(run->status, QM_EXIT_ATTENTION);
     if (strstr(run->out, "- this server is a standby: nothing can be placed here\n" PRIMARY) == NULL)
@@ -247,8 +247,8 @@ test_standby(void **state)
                "--all",
                "--reason=x",
                "--yes");
-    shell("pg_ctl -s -m immediate -D \"$TMPDIR/standby\" stop >/dev/null");
-    shell("rm -rf \"$TMPDIR/standby\" \"$TMPDIR/standby.log\"");
+    shell("pg_ctl -s -m immediate -D \"$QT_SCRATCH/standby\" stop >/dev/null");
+    shell("rm -rf \"$QT_SCRATCH/standby\" \"$QT_SCRATCH/standby.log\"");
 }
 
 /* block holds a table until unblock, so that whoever reads it waits. */

@@ -20,6 +20,8 @@
     "    market: spot\n    fee_rate: 0.001\ndatabase:\n  type: sqlite\ntrading:\n  symbols:\n    - symbol: BTCUSDT\n" \
     "      price_interval: 50\n      order_quantity: 30\n      buy_window_size: 10\n      sell_window_size: 10\n"
 
+static char text[QT_RUN_SIZE];
+
 static void
 test_version(void **state)
 {
@@ -30,7 +32,24 @@ test_version(void **state)
     assert_run(QM_EXIT_OK, wanted, "", "--version");
 }
 
-/* Every command is in the help, has one of its own, and is described in the man page's and the manual's words. */
+/* is_documented looks for a command in the manual. */
+static bool
+is_documented(const char *name)
+{
+    char wanted[128];
+    FILE *file = fopen("docs/program.md", "r");
+    size_t len;
+
+    if (file == NULL)
+        qt_fail("no docs/program.md");
+    len = fread(text, 1, sizeof(text) - 1, file);
+    text[len] = '\0';
+    fclose(file);
+    snprintf(wanted, sizeof(wanted), "`quantmesh %s", name);
+    return strstr(text, wanted) != NULL;
+}
+
+/* Every command is in the help, has one of its own, and is in the manual. */
 static void
 test_help(void **state)
 {
@@ -52,6 +71,7 @@ test_help(void **state)
         assert_memory_equal(qt_run(command->name, "--help")->out, head, strlen(head));
         assert_memory_equal(qt_run("help", command->name)->out, head, strlen(head));
         assert_run(QM_EXIT_OK, NULL, "", command->name, "--help");
+        assert_true(is_documented(command->name));
     }
 }
 
@@ -289,14 +309,14 @@ test_json_of_the_server(void **state)
         .cell = document_cell,
     };
     json_t *json = qm_listing_json(columns, &rows);
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *dump = json_dumps(json, JSON_COMPACT);
 
     (void) state;
-    assert_string_equal(text,
+    assert_string_equal(dump,
                         "[{\"detail\":{\"e\":\"1.10\",\"list\":[true,\"-12345678901234567890.5e-3\",\"1 \\\" "
                         "2\",null,{}],"
                         "\"7\":\"\\\\\"}}]");
-    free(text);
+    free(dump);
     json_decref(json);
 }
 

@@ -187,14 +187,29 @@ qt_run_check(const QtRun *done, int status, const char *out, const char *err, co
     fail();
 }
 
-/* qt_file writes a file into the scratch folder and returns its path, until the next one. */
+/* qt_scratch returns a folder of this test program alone, which QT_SCRATCH names from then on: others run beside it. */
+const char *
+qt_scratch(void)
+{
+    static char folder[256];
+
+    if (folder[0] == '\0')
+    {
+        snprintf(folder, sizeof(folder), "%s/program.XXXXXX", getenv("TMPDIR"));
+        if (mkdtemp(folder) == NULL || setenv("QT_SCRATCH", folder, 1) != 0)
+            qt_fail("cannot make %s: %s", folder, strerror(errno));
+    }
+    return folder;
+}
+
+/* qt_file writes a file into that folder and returns its path, until the next one. */
 const char *
 qt_file(const char *name, const char *text)
 {
     static char path[512];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/%s", getenv("TMPDIR"), name);
+    snprintf(path, sizeof(path), "%s/%s", qt_scratch(), name);
     file = fopen(path, "w");
     if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
         qt_fail("cannot write %s", path);

@@ -29,6 +29,7 @@ extern void qt_run_check(const QtRun *run, int status, const char *out, const ch
 extern pid_t qt_run_start(const char *const *arguments);
 extern const QtRun *qt_run_wait(pid_t pid);
 extern const QtRun *qt_run_terminal(int columns, const char *answer, const char *const *arguments);
+extern const char *qt_scratch(void);
 extern const char *qt_file(const char *name, const char *text);
 
 #endif

@@ -97,7 +97,13 @@ INSERT INTO expected_function VALUES
 ('f', 'next_id', '', 'bigint', 'v', 0),
 ('f', 'current_tag', '', 'text', 'v', 0),
 ('f', 'lock_market', 'account text, symbol text', 'void', 'v', 0),
-('f', 'markets_changed', '', 'void', 'v', 0);
+('f', 'markets_changed', '', 'void', 'v', 0),
+('f', 'save_strategy_state', 'account text, symbol text, strategy text, document json, version bigint, instance text DEFAULT NULL::text, epoch bigint DEFAULT NULL::bigint', 'bigint', 'v', 2),
+('f', 'load_strategy_state', 'account text, symbol text, strategy text, OUT version bigint, OUT document json, OUT instance text, OUT saved_at timestamp with time zone', 'record', 'v', 0),
+('f', 'import_market', 'account text, market jsonb', 'boolean', 'v', 0),
+('f', 'import_orders', 'account text, orders jsonb', 'bigint', 'v', 0),
+('f', 'import_positions', 'account text, positions jsonb', 'void', 'v', 0),
+('f', 'import_strategy_state', 'account text, symbol text, strategy text, document json, version bigint, instance text, saved_at timestamp with time zone', 'boolean', 'v', 0);
 SELECT set_has(
     $$ SELECT prokind, proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile, pronargdefaults::int FROM member_function $$,
     $$ SELECT * FROM expected_function $$,
@@ -122,7 +128,7 @@ SELECT is_empty(
 SELECT set_eq(
     $$ SELECT proname::text FROM member_function WHERE prosecdef $$,
     ARRAY['force_unlock', 'raise_fence', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume', 'trust_market', 'set_baseline',
-          'set_reconcile', 'resolve_discrepancy', 'assign_market'],
+          'set_reconcile', 'resolve_discrepancy', 'assign_market', 'import_market', 'import_orders', 'import_positions', 'import_strategy_state'],
     'only functions of operators are SECURITY DEFINER');
 SELECT is_empty(
     $$ SELECT f.oid::regprocedure FROM member_function AS f, unnest(f.proargnames[1:f.pronargs]) AS a (name)
