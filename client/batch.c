@@ -22,6 +22,18 @@ static const QmStatement batch_statement = {.name = "quantmesh.place_orders",
                                             .parameters = 3,
                                             .repeat = QM_REPEAT_ALWAYS};
 
+/* As above; what is placed and a strategy's state are one transaction. */
+static const QmStatement state_statement =
+    {.name = "quantmesh.place_orders",
+     .sql = "WITH p AS MATERIALIZED (SELECT " QM_PLACEMENT_COLUMNS ", p.number"
+            " FROM quantmesh.place_orders($1, $2::jsonb, $3::boolean)"
+            " WITH ORDINALITY AS p (outcome, replayed, order_id, client_order_id, state, owner, fence, send_before,"
+            " committed, reason, detail, number))"
+            " SELECT p.*, (SELECT quantmesh.save_strategy_state($1, $4, $5, $6::json, $7::bigint, $8, $9::bigint)"
+            " WHERE EXISTS (SELECT FROM p AS q WHERE q.outcome = 'placed')) FROM p ORDER BY p.number",
+     .parameters = 9,
+     .repeat = QM_REPEAT_ALWAYS};
+
 static QmCode element_add(QmJson *json, const QmOrder *order, QmPlacement *placement, QmError *error);
 static QmCode answers_read(QmClient *client, const PGresult *result, size_t count, bool repeated,
                            QmPlacement *placements);
@@ -29,6 +41,18 @@ static QmCode answers_read(QmClient *client, const PGresult *result, size_t coun
 /* qm_place_orders places orders in one transaction. */
 QmCode
 qm_place_orders(QmClient *client, const char *account, const QmOrder *orders, size_t count, QmPlacement *placements)
+{
+    return qm_place_batch(client, account, orders, count, NULL, placements, NULL);
+}
+
+/*
+ * qm_place_batch places orders in one transaction, and in the same one saves a
+ * state if any of them was placed. state are save_strategy_state's arguments from
+ * the symbol on, or NULL; *version is 0 where nothing was saved.
+ */
+QmCode
+qm_place_batch(QmClient *client, const char *account, const QmOrder *orders, size_t count,
+               const char *const state[QM_STATE_VALUES], QmPlacement *placements, int64_t *version)
 {
     QmJson json = {0};
     QmCallHistory history;
@@ -62,12 +86,16 @@ qm_place_orders(QmClient *client, const char *account, const QmOrder *orders, si
         code = qm_error_no_memory(&client->error);
     if (code == QM_OK)
     {
-        const char *const values[] = {account, json.text, qm_value_bool(!orders[0].intent)};
+        const char *values[3 + QM_STATE_VALUES] = {account, json.text, qm_value_bool(!orders[0].intent)};
 
-        code = qm_call(client, &batch_statement, values, 0, &result, &history);
+        for (int i = 0; state != NULL && i < QM_STATE_VALUES; i++)
+            values[3 + i] = state[i];
+        code = qm_call(client, state == NULL ? &batch_statement : &state_statement, values, 0, &result, &history);
     }
     if (code == QM_OK)
         code = answers_read(client, result, count, history.lost, placements);
+    if (code == QM_OK && state != NULL)
+        *version = qm_column_int64(result, 0, QM_PLACEMENT_COLUMN_COUNT + 1);
     PQclear(result);
     free(json.text);
     return code;

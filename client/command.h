@@ -81,8 +81,10 @@ struct QmInvocation
 
 extern const QmCommand qm_command_check_config;
 extern const QmCommand qm_command_completion;
+extern const QmCommand qm_command_export;
 extern const QmCommand qm_command_halt;
 extern const QmCommand qm_command_help;
+extern const QmCommand qm_command_import;
 extern const QmCommand qm_command_locks;
 extern const QmCommand qm_command_orders;
 extern const QmCommand qm_command_positions;

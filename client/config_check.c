@@ -419,6 +419,15 @@ check_lock(QmLoad *load)
                            "\"postgres\" with database.type: sqlite",
                            NULL,
                            "set database.type: postgres and database.dsn"});
+    if (qm_lock_uses(lock, "distributed_lock.postgres") && lock->postgres_mode == QM_LOCK_SESSION &&
+        lock->postgres_renew)
+        report(load,
+               QM_CONFIG_ERROR,
+               "distributed_lock.postgres.renew",
+               (QmFinding){"nothing to renew",
+                           "\"true\" with mode: session",
+                           "false",
+                           "session locks live as long as their connection; for leases set mode: lease"});
     if (lock->type == QM_LOCK_REDIS && strcmp(lock->redis.password.value, QM_CONFIG_MASK) == 0)
         report(load,
                QM_CONFIG_STOPS_RUN,

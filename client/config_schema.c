@@ -90,6 +90,8 @@ static const char *const log_levels[] = {"debug", "info", "warn", "error", "fata
 static const char *const market_kinds[] = {"futures", "spot", NULL};
 static const char *const database_types[] = {"sqlite", "postgres", NULL};
 static const char *const lock_types[] = {"nop", "redis", "postgres", "database", NULL};
+static const char *const databases_not_here[] = {"mysql", NULL};
+static const char *const locks_not_here[] = {"etcd", "mysql", NULL};
 static const char *const lock_also[] = {"none", "postgres", NULL};
 static const char *const lock_modes[] = {"session", "lease", NULL};
 static const char *const intervals[] =
@@ -251,7 +253,7 @@ const QmKey qm_schema[] = {
     BOOL("instance.standby", CONFIG(instance.standby), "false"),
 
     SECTION("database"),
-    WORD_BUT("database.type", CONFIG(database.type), "sqlite", database_types, "mysql",
+    WORD_BUT("database.type", CONFIG(database.type), "sqlite", database_types, databases_not_here,
              "use postgres, or sqlite for a single instance"),
     TEXT("database.dsn", DSN, CONFIG(database.dsn), NULL, 0),
     POSITIVE_INT("database.max_open_conns", CONFIG(database.max_open_conns), "100", 10000),
@@ -261,7 +263,7 @@ const QmKey qm_schema[] = {
 
     SECTION("distributed_lock"),
     BOOL("distributed_lock.enabled", CONFIG(lock.enabled), "false"),
-    WORD_BUT("distributed_lock.type", CONFIG(lock.type), "redis", lock_types, "etcd",
+    WORD_BUT("distributed_lock.type", CONFIG(lock.type), "redis", lock_types, locks_not_here,
              "use postgres, which needs no further server, or redis"),
     WORD("distributed_lock.also", WORD, CONFIG(lock.also), "none", lock_also),
     TEXT("distributed_lock.prefix", TOKEN, CONFIG(lock.prefix), "quantmesh:lock:", 64),

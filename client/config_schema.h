@@ -67,12 +67,12 @@ typedef struct QmKey
     unsigned flags;
     QmKeyScope scope;
     size_t offset;
-    const char *fallback;     /* the default, as text; NULL: none */
-    int min;                  /* of numbers */
-    int max;                  /* of numbers; bytes of text; 0: no limit of its own */
-    const char *const *words; /* up to NULL; the number of a word is its place */
-    const char *refused;      /* a word that the earlier system knew */
-    const char *refused_hint; /* what to use instead */
+    const char *fallback;       /* the default, as text; NULL: none */
+    int min;                    /* of numbers */
+    int max;                    /* of numbers; bytes of text; 0: no limit of its own */
+    const char *const *words;   /* up to NULL; the number of a word is its place */
+    const char *const *refused; /* words that the earlier system knew or announced, up to NULL */
+    const char *refused_hint;   /* what to use instead */
 } QmKey;
 
 extern const QmKey qm_schema[];

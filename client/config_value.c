@@ -129,8 +129,10 @@ store_word(Target target)
             memcpy(target.field, &i, sizeof(i));
         return QM_VALUE_STORED;
     }
-    if (key->refused != NULL && qm_text_is_word(target.text, key->refused))
+    for (const char *const *word = key->refused; word != NULL && *word != NULL; word++)
     {
+        if (!qm_text_is_word(target.text, *word))
+            continue;
         target.finding->hint = key->refused_hint;
         return wrong(target, "not supported");
     }

@@ -41,10 +41,15 @@ qm_json_add(QmJson *json, const char *text)
     add(json, text, strlen(text));
 }
 
-/* qm_json_add_string adds a string in quotes. */
+/* qm_json_add_string adds a string in quotes, null for NULL. */
 void
 qm_json_add_string(QmJson *json, const char *string)
 {
+    if (string == NULL)
+    {
+        qm_json_add(json, "null");
+        return;
+    }
     qm_json_add(json, "\"");
     for (const char *at = string; *at != '\0'; at++)
     {
@@ -75,4 +80,12 @@ qm_json_add_field(QmJson *json, const char *name, const char *value)
     qm_json_add_string(json, name);
     qm_json_add(json, ":");
     qm_json_add_string(json, value);
+}
+
+/* qm_json_free frees the text, and makes it empty. */
+void
+qm_json_free(QmJson *json)
+{
+    free(json->text);
+    *json = (QmJson){0};
 }

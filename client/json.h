@@ -17,6 +17,7 @@ typedef struct QmJson
 
 extern void qm_json_add(QmJson *json, const char *text);
 extern void qm_json_add_string(QmJson *json, const char *string);
+extern void qm_json_free(QmJson *json);
 extern void qm_json_add_field(QmJson *json, const char *name, const char *value);
 
 #endif

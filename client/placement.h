@@ -38,11 +38,17 @@ enum
     QM_VALUE_VALID_UNTIL = 15
 };
 
+#define QM_STATE_VALUES 6 /* symbol, strategy, document, version, instance, epoch */
+
 extern const char qm_place_sql[];
 
 extern QmCode qm_place_values(QmPlaceValues *place, const char *account, const QmOrder *order, QmError *error);
 extern QmCode qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const char *given, const char *name,
                                  QmError *error);
 extern QmCode qm_placement_read(QmPlacement *placement, const PGresult *result, int row, QmError *error);
+
+/* batch.c */
+extern QmCode qm_place_batch(QmClient *client, const char *account, const QmOrder *orders, size_t count,
+                             const char *const state[QM_STATE_VALUES], QmPlacement *placements, int64_t *version);
 
 #endif

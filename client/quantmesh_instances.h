@@ -22,9 +22,8 @@ typedef struct QmInstance
     bool standby;               /* gets markets only where no other instance is alive */
     int weight;                 /* 1 to 1000, its share of markets against others; default 1 */
     int64_t ttl_ms;             /* how long it lives without a heartbeat; default quantmesh.default_ttl_lease */
-    const char
-        *life; /* this start of the process: the same one again is a repetition; default: the library draws one */
-    const char *detail; /* a JSON object for people to read, at most 8 kB; default: none */
+    const char *life;           /* names this start of the process; default: the library draws one */
+    const char *detail;         /* a JSON object for people to read, at most 8 kB; default: none */
 } QmInstance;
 
 typedef struct QmRegistration
@@ -80,6 +79,27 @@ QM_API QM_MUST_CHECK QmCode qm_finish_task(QmClient *client, const QmTask *task,
  * When the connection broke and a repetition finds the life over, it was this call.
  */
 QM_API QM_MUST_CHECK QmCode qm_leave_instance(QmClient *client, const char *instance, int64_t epoch);
+
+/* Who has a market. */
+typedef struct QmAssignment
+{
+    int64_t epoch;    /* of the instance */
+    int64_t since_us; /* when it got the market */
+    char account[QM_NAME_SIZE];
+    char symbol[QM_NAME_SIZE];
+    char mode[QM_WORD_SIZE]; /* shared; exclusive: only the owner places */
+    char instance[QM_NAME_SIZE];
+    char reason[QM_WORD_SIZE]; /* fixed, hashed or standby */
+} QmAssignment;
+
+/*
+ * qm_list_assignments returns who has which market now, by account and symbol, to
+ * be freed with qm_free; of one account or instance, or of all where it is NULL.
+ * A market that nobody has is not in it. An instance hears of its own markets by
+ * its tasks: this is for the start, and for people.
+ */
+QM_API QM_MUST_CHECK QmCode qm_list_assignments(QmClient *client, const char *account, const char *instance,
+                                                QmAssignment **list, size_t *count);
 
 /* --------------------------------------------------------------- snapshots */
 

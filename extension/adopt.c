@@ -159,9 +159,9 @@ insert(const QmAdoption *adoption, QmOrder *order)
     qm_exposure_change(order->account, order->symbol, &exposure);
 }
 
-/* qm_order_amend takes over a price and quantity that the exchange shows for a live order. Its slot stays. */
+/* qm_order_amend takes over a price and quantity that the exchange shows for an order, as source says. Its slot stays. */
 void
-qm_order_amend(QmOrder *order, Numeric price, Numeric quantity)
+qm_order_amend(QmOrder *order, Numeric price, Numeric quantity, const char *source)
 {
     static QmQuery query =
         {"WITH live AS (UPDATE quantmesh.live_order SET price = $3 "
@@ -177,7 +177,7 @@ qm_order_amend(QmOrder *order, Numeric price, Numeric quantity)
                       CStringGetTextDatum(order->buy ? "buy" : "sell"),
                       CStringGetTextDatum(qm_live_order_slot(order->holds_slot ? order->slot : NULL, order->order_id))};
     bool nulls[] = {false, false, price == NULL, false, false, false, false};
-    QmOrderNews news = {.event = "amended", .source = "reconcile"};
+    QmOrderNews news = {.event = "amended", .source = source};
     const char *const detail[][2] = {{"old_price", order->price == NULL ? NULL : qm_decimal_text(order->price)},
                                      {"old_quantity", qm_decimal_text(order->quantity)}};
     QmOrder before = *order;

@@ -26,6 +26,6 @@ typedef struct QmAdoption
 
 /* Called inside a scope of query.h, after qm_place_prepare. */
 extern int64 qm_order_adopt(const QmAdoption *adoption);
-extern void qm_order_amend(QmOrder *order, Numeric price, Numeric quantity);
+extern void qm_order_amend(QmOrder *order, Numeric price, Numeric quantity, const char *source);
 
 #endif

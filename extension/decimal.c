@@ -9,6 +9,18 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+/* How the ledger of the server computes. */
+const QmArithmetic qm_numeric_arithmetic = {
+    .zero = qm_decimal_zero,
+    .add = qm_decimal_add,
+    .sub = qm_decimal_sub,
+    .mul = qm_decimal_mul,
+    .negate = qm_decimal_negate,
+    .abs = qm_decimal_abs,
+    .share = qm_decimal_share,
+    .cmp = qm_decimal_cmp,
+};
+
 /* call returns the trimmed result of one of the server's functions of two numbers. */
 static Numeric
 call(PGFunction function, Numeric left, Numeric right)

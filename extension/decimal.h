@@ -7,9 +7,10 @@
 
 #include "postgres.h"
 
+#include "ledger_step.h"
 #include "utils/numeric.h"
 
-#define QM_DECIMAL_QUOTIENT_SCALE 30 /* decimals that a division keeps */
+extern const QmArithmetic qm_numeric_arithmetic;
 
 extern Numeric qm_decimal_zero(void);
 extern Numeric qm_decimal_trim(Numeric value);

@@ -161,7 +161,7 @@ book(const QmOrder *order, const QmTrade *trade, const QmOpening *opening, QmPos
     Numeric before = position->running.quantity;
     QmRunning after = position->running;
 
-    qm_ledger_step(&after, &fill, &position->assets);
+    qm_ledger_step(&qm_numeric_arithmetic, &after, &fill, &position->assets);
     if (!insert(order, &fill, trade, &after))
         return false;
     if (qm_fill_key_cmp(&fill.key, &position->last) < 0)

@@ -147,8 +147,8 @@ qm_position_recompute(const QmOrder *order, QmPosition *position, const QmFillKe
         for (int i = 0; i < count; i++)
         {
             MemoryContextSwitchTo(batch); /* every query leaves it */
-            qm_ledger_step(&position->running, &rows[i].fill, &position->assets);
-            if (!qm_running_equal(&position->running, &rows[i].running))
+            qm_ledger_step(&qm_numeric_arithmetic, &position->running, &rows[i].fill, &position->assets);
+            if (!qm_running_equal(&qm_numeric_arithmetic, &position->running, &rows[i].running))
                 write_running(&rows[i], &position->running);
         }
         MemoryContextSwitchTo(scope);

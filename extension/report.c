@@ -17,6 +17,7 @@
  */
 #include "report.h"
 
+#include "adopt.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decimal.h"
@@ -45,6 +46,7 @@ static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int
 static int attempt_stood_for(const QmOrder *order);
 static char *id_of_attempt(const QmOrder *order, int attempt);
 static void record_unknown(const QmReport *report, QmReportResult *result);
+static void take_smaller(Application *app);
 static void link_exchange_id(Application *app);
 static void hear_cumulative(Application *app);
 static void raise_reported(QmOrder *order, Numeric quantity);
@@ -79,6 +81,7 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
         app.order = qm_order_copy(app.before);
         app.old_attempt = app.attempt < app.before->attempt && app.attempt != attempt_stood_for(app.before);
         app.last_is_dead = app.before->submitted_at == 0 || !qm_order_is_live(app.before->state);
+        take_smaller(&app);
         link_exchange_id(&app);
         if (report->cumulative_quantity != NULL)
             hear_cumulative(&app);
@@ -216,6 +219,28 @@ qm_tag_is_own(const char *tag)
     Datum values[] = {CStringGetTextDatum(tag), Int64GetDatum((int64) qm_fence_counter_id())};
 
     return qm_query_read_latest(&query, values, NULL) > 0;
+}
+
+/*
+ * take_smaller takes over that somebody has made the order smaller at the
+ * exchange, which we may hear of only now: when the exchange says that it is filled,
+ * and with how much, that is its whole quantity.
+ */
+static void
+take_smaller(Application *app)
+{
+    const QmReport *report = app->report;
+    QmOrder *order = app->order;
+    Numeric said = report->cumulative_quantity;
+
+    if (report->said != QM_SAID_EVENT || report->event != QM_EVENT_FILLED || said == NULL || app->old_attempt ||
+        qm_decimal_sign(said) <= 0 || qm_decimal_cmp(said, order->quantity) >= 0 ||
+        qm_decimal_cmp(said, order->reported_quantity) < 0 ||
+        qm_decimal_cmp(said, qm_decimal_add(order->filled_quantity, order->busted_quantity)) < 0)
+        return;
+    found(app->result, report, order, "QTY_PRICE_DRIFT", order_subject(order), show_order(order));
+    qm_order_amend(order, order->price, qm_decimal_trim(said), report->source);
+    app->before = qm_order_copy(order);
 }
 
 /* link_exchange_id records the exchange's id of the order. One that is another order's stays that. */

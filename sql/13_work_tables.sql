@@ -133,6 +133,7 @@ CREATE TABLE quantmesh.snapshot (
     open_orders         jsonb NOT NULL,
     trades              jsonb NOT NULL,
     balances            jsonb NOT NULL,
+    leaves_trades       boolean NOT NULL DEFAULT false,
     PRIMARY KEY (account, symbol, snapshot_id)
 );
 CREATE INDEX snapshot_new ON quantmesh.snapshot (account, symbol) WHERE state = 'new';
@@ -153,6 +154,7 @@ COMMENT ON COLUMN quantmesh.snapshot.tag IS 'Of the task.';
 COMMENT ON COLUMN quantmesh.snapshot.open_orders IS 'Open orders of the market, as submit_snapshot took them.';
 COMMENT ON COLUMN quantmesh.snapshot.trades IS 'Trades of the market since the cursor of the task.';
 COMMENT ON COLUMN quantmesh.snapshot.balances IS 'Balances of the account.';
+COMMENT ON COLUMN quantmesh.snapshot.leaves_trades IS 'After the comparison: some of the trades are not in the ledger and may belong there.';
 COMMENT ON INDEX quantmesh.snapshot_new IS 'Snapshots that wait for the coordinator.';
 
 CREATE TABLE quantmesh.reconcile_run (

@@ -77,6 +77,16 @@ $$;
 COMMENT ON FUNCTION quantmesh.watch_blind_markets() IS
     'Makes markets reducing that had no clean pass for their blind_after, and active again after one. Returns how many changed. Internal, for the coordinator.';
 
+CREATE FUNCTION quantmesh.seen_snapshot(account text, symbol text) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.snapshot_id FROM quantmesh.snapshot AS s
+    WHERE s.account = seen_snapshot.account AND s.symbol = seen_snapshot.symbol AND s.state = 'reconciled'
+      AND (NOT s.leaves_trades OR s.asked_at < clock_timestamp() - interval '10 min')
+    ORDER BY s.snapshot_id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION quantmesh.seen_snapshot(text, text) IS
+    'The newest snapshot of a market whose trades need not be shown again: all that belong into the ledger are there, or it was tried for ten minutes. account, symbol: the market. NULL when there is none. Internal.';
+
 CREATE FUNCTION quantmesh.make_tasks() RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -106,8 +116,8 @@ BEGIN
         ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO NOTHING;
     GET DIAGNOSTICS made = ROW_COUNT;
 
-    -- Trades are asked for behind the newest that was booked before the last comparison: that one had all older ones. Behind
-    -- the newest of all there may be one whose report was lost.
+    -- Trades are asked for behind the newest that was booked well before the last comparison that left none: that one had all
+    -- older ones, although what an exchange shows can be old. Behind the newest of all there may be one whose report was lost.
     INSERT INTO quantmesh.task (account, task_id, kind, symbol, detail)
         SELECT m.account, quantmesh.next_id(), 'snapshot', m.symbol,
                jsonb_strip_nulls(jsonb_build_object('last_trade_id', p.trade_id, 'last_executed_at', p.executed_at))
@@ -119,10 +129,10 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT f.trade_id, f.executed_at
             FROM (SELECT s.asked_at FROM quantmesh.snapshot AS s
-                  WHERE s.account = m.account AND s.symbol = m.symbol AND s.state = 'reconciled' ORDER BY s.snapshot_id DESC LIMIT 1) AS seen,
+                  WHERE s.account = m.account AND s.symbol = m.symbol AND s.snapshot_id = quantmesh.seen_snapshot(m.account, m.symbol)) AS seen,
                  quantmesh.position AS q,
                  LATERAL (SELECT x.trade_id, x.executed_at FROM quantmesh.fill AS x
-                          WHERE x.account = q.account AND x.symbol = q.symbol AND x.strategy = q.strategy AND x.booked_at < seen.asked_at
+                          WHERE x.account = q.account AND x.symbol = q.symbol AND x.strategy = q.strategy AND x.booked_at < seen.asked_at - acceptance
                           ORDER BY x.executed_at DESC, x.trade_id DESC LIMIT 1) AS f
             WHERE q.account = m.account AND q.symbol = m.symbol ORDER BY f.executed_at DESC, f.trade_id DESC LIMIT 1) AS p ON true
         WHERE m.reconcile_every > '0'

@@ -65,6 +65,7 @@ extern void qm_pass_load_balances(QmPass *pass);
 
 /* reconcile_repair.c: applies one finding in the transaction that is under way. */
 extern QmFate qm_pass_repair(const QmPass *pass, const QmFinding *finding);
+extern bool qm_pass_leaves_trades(const QmPass *pass);
 
 /* reconcile_record.c */
 extern char *qm_finding_subject(const QmPass *pass, const QmFinding *finding);

@@ -378,15 +378,16 @@ is_trustworthy(const QmPass *pass)
 static void
 mark_snapshot(const QmPass *pass)
 {
-    static QmQuery query =
-        {"UPDATE quantmesh.snapshot SET state = CASE WHEN snapshot_id = $3 AND $4 THEN 'reconciled' "
-         "ELSE 'discarded' END WHERE account = $1 AND symbol = $2 AND snapshot_id <= $3 AND state = 'new'",
-         4,
-         {TEXTOID, TEXTOID, INT8OID, BOOLOID}};
+    static QmQuery query = {"UPDATE quantmesh.snapshot SET state = CASE WHEN snapshot_id = $3 AND $4 THEN 'reconciled' "
+                            "ELSE 'discarded' END, leaves_trades = $5 "
+                            "WHERE account = $1 AND symbol = $2 AND snapshot_id <= $3 AND state = 'new'",
+                            5,
+                            {TEXTOID, TEXTOID, INT8OID, BOOLOID, BOOLOID}};
     Datum values[] = {CStringGetTextDatum(pass->account),
                       CStringGetTextDatum(pass->symbol),
                       Int64GetDatum(pass->snapshot_id),
-                      BoolGetDatum(pass->discarded == NULL)};
+                      BoolGetDatum(pass->discarded == NULL),
+                      BoolGetDatum(qm_pass_leaves_trades(pass))};
 
     (void) qm_query_run(&query, values, NULL);
 }

@@ -48,6 +48,26 @@ qm_pass_repair(const QmPass *pass, const QmFinding *finding)
 }
 
 /*
+ * qm_pass_leaves_trades says whether the snapshot shows trades that belong into the
+ * ledger, or may, and are not there after the repairs: their orders are not known yet,
+ * were busy, or the policy does not want it. They are to be shown again.
+ */
+bool
+qm_pass_leaves_trades(const QmPass *pass)
+{
+    for (size_t i = 0; i < pass->verdict.nfindings; i++)
+    {
+        const QmFinding *finding = &pass->findings[i];
+        bool bookable = finding->code == QM_FINDING_MISSED_FILL || finding->code == QM_FINDING_LATE_FILL ||
+                        finding->code == QM_FINDING_ORPHAN_OURS || finding->code == QM_FINDING_EXTERNAL_ORDER;
+
+        if (finding->trade >= 0 && bookable && pass->fates[i] != QM_FATE_REPAIRED)
+            return true;
+    }
+    return false;
+}
+
+/*
  * is_second says whether the finding is about one more open order under an id of a
  * live one: another attempt of it. To know its id does not end that; and if it is
  * canceled, then by the exchange's id alone, since the order is to stay.
@@ -195,7 +215,7 @@ amend(const QmPass *pass, const QmFinding *finding)
         return QM_FATE_OVERTAKEN;
     if ((remote->price == NULL) != (order->price == NULL))
         return QM_FATE_RECORDED;
-    qm_order_amend(order, remote->price, remote->quantity);
+    qm_order_amend(order, remote->price, remote->quantity, "reconcile");
     return QM_FATE_REPAIRED;
 }
 

@@ -220,6 +220,13 @@ static const Wrong wrongs[] = {
     {.text = "distributed_lock: {enabled: true, type: etcd}\n",
      .messages = "c.yaml:1:41: error: distributed_lock.type: not supported, found \"etcd\", allowed: nop, redis, "
                  "postgres, database; use postgres, which needs no further server, or redis"},
+    {.text = "distributed_lock: {enabled: true, type: mysql}\n",
+     .messages = "c.yaml:1:41: error: distributed_lock.type: not supported, found \"mysql\", allowed: nop, redis, "
+                 "postgres, database; use postgres, which needs no further server, or redis"},
+    {.text = "database: {type: postgres, dsn: dbname=q}\n"
+             "distributed_lock: {enabled: true, type: postgres, postgres: {renew: true}}\n",
+     .messages = "c.yaml:2:69: error: distributed_lock.postgres.renew: nothing to renew, found \"true\" with mode: "
+                 "session, allowed: false; session locks live as long as their connection; for leases set mode: lease"},
     {.text = "distributed_lock: {enabled: true, type: reddis}\n",
      .messages = "c.yaml:1:41: error: distributed_lock.type: not known, found \"reddis\", allowed: nop, redis, "
                  "postgres, database; did you mean redis?"},

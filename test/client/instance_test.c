@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -163,6 +164,49 @@ test_tasks(void **state)
     assert_code(qm_leave_instance(client, "worker", registration.epoch), QM_ERROR_SERVER, qm_client_error(client));
 }
 
+/* lists_one checks that the list of assignments has one market, of the instance, or none for NULL. */
+static void
+lists_one(const char *of_account, const char *of_instance, const char *instance, int64_t epoch)
+{
+    QmAssignment *list;
+    size_t count;
+
+    assert_ok(qm_list_assignments(client, of_account, of_instance, &list, &count), qm_client_error(client));
+    assert_int_equal(count, instance == NULL ? 0 : 1);
+    if (instance == NULL)
+        assert_null(list);
+    else
+    {
+        assert_string_equal(list[0].account, account);
+        assert_string_equal(list[0].symbol, "BTCUSDT");
+        assert_string_equal(list[0].mode, "shared");
+        assert_string_equal(list[0].instance, instance);
+        assert_string_equal(list[0].reason, "hashed");
+        assert_true(list[0].epoch == epoch);
+        assert_true(llabs(list[0].since_us - (int64_t) time(NULL) * 1000000) < INT64_C(600000000));
+    }
+    qm_free(list);
+}
+
+static void
+test_assignments(void **state)
+{
+    QmRegistration registration;
+
+    (void) state;
+    lists_one(NULL, NULL, NULL, 0);
+    registration = registered("owner");
+    lists_one(NULL, NULL, "owner", registration.epoch);
+    lists_one(account, "owner", "owner", registration.epoch);
+    lists_one("another", NULL, NULL, 0);
+    lists_one(NULL, "another", NULL, 0);
+    cut();
+    lists_one(account, NULL, "owner", registration.epoch);
+    assert_true(qt_proxy_fired(&proxy));
+    leave("owner", registration.epoch);
+    lists_one(NULL, NULL, NULL, 0);
+}
+
 /* snapshot_of returns a snapshot of one order, one trade and one balance for a task. */
 static QmSnapshot
 snapshot_of(int64_t task_id)
@@ -297,6 +341,7 @@ main(void)
         cmocka_unit_test(test_register),
         cmocka_unit_test(test_register_refused),
         cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_assignments),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_lost_answers),
     };

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(118);
+SELECT plan(133);
 
 SELECT quantmesh.set_market('dis', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.set_market('dis', 'ETHUSDT', tick_size => 0.01, step_size => 0.001) \gset
@@ -158,8 +158,25 @@ SELECT is(pg_temp.booked('bust'), 'filled 0 1 1', 'keeps its state, and counts w
 SELECT is(pg_temp.seen('bust'), 'TRADE_BUST 1', 'recorded');
 SELECT is(pg_temp.report('bust', $$ state => 'busted', trade_id => 'b1', last_quantity => 0.5, last_price => 100 $$), 'filled f FILL_MISMATCH', 'a bust of the same trade with other numbers is a mismatch');
 
+-- QTY_PRICE_DRIFT: somebody has made the order smaller at the exchange, and that it is filled is the first that we hear of it.
+SELECT is(pg_temp.place('smaller'), 'placed', 'an order');
+SELECT is(pg_temp.report('smaller', $$ state => 'partially_filled', trade_id => 'less1', last_quantity => 0.3, last_price => 100, cumulative_quantity => 0.3 $$), 'partially_filled t', 'is filled in part');
+SELECT is(pg_temp.report('smaller', $$ state => 'filled', trade_id => 'less2', last_quantity => 0.2, last_price => 100, cumulative_quantity => 0.5 $$), 'filled t QTY_PRICE_DRIFT', 'then filled, with less than was ordered');
+SELECT is(pg_temp.booked('smaller'), 'filled 0.5 0 0.5', 'nothing of it is missing');
+SELECT is((SELECT concat_ws(' ', trim_scale(quantity), exposed) FROM quantmesh.orders WHERE request_id = 'smaller'), '0.5 f', 'that is its whole quantity');
+SELECT is((SELECT concat_ws(' ', e.source, e.detail) FROM quantmesh.order_event AS e JOIN quantmesh.orders AS o USING (account, order_id) WHERE o.request_id = 'smaller' AND e.event = 'amended'), 'stream {"old_price": "100", "old_quantity": "1"}', 'the one before stands in its history');
+SELECT is(pg_temp.report('smaller', $$ state => 'filled', trade_id => 'less2', last_quantity => 0.2, last_price => 100, cumulative_quantity => 0.5 $$), 'filled f', 'repeated, it is no news');
+SELECT is(pg_temp.place('smaller at once'), 'placed', 'another one');
+SELECT is(pg_temp.report('smaller at once', $$ state => 'filled', cumulative_quantity => 0.4 $$), 'filled t QTY_PRICE_DRIFT', 'is filled with less before any trade has come');
+SELECT is(pg_temp.report('smaller at once', $$ trade_id => 'less3', last_quantity => 0.4, last_price => 100 $$), 'filled t', 'which comes later');
+SELECT is(pg_temp.booked('smaller at once'), 'filled 0.4 0 0.4', 'and is all of it');
+SELECT is(pg_temp.place('contradicted'), 'placed', 'a third one');
+SELECT is(pg_temp.report('contradicted', $$ trade_id => 'less4', last_quantity => 0.6, last_price => 100 $$), 'partially_filled t', 'has traded more');
+SELECT is(pg_temp.report('contradicted', $$ state => 'filled', cumulative_quantity => 0.5 $$), 'filled t', 'than it is said to be filled with');
+SELECT is((SELECT concat_ws(' ', trim_scale(quantity), exposed) FROM quantmesh.orders WHERE request_id = 'contradicted'), '1 t', 'that is not believed, and a trade is missing');
+
 -- What all have in common.
-SELECT set_eq('SELECT DISTINCT code::text FROM quantmesh.discrepancy', ARRAY['STATE_DRIFT', 'REVIVED', 'LATE_FILL', 'OVERFILL', 'FILL_MISMATCH', 'EXCHANGE_ID_MISMATCH', 'UNKNOWN_STATUS', 'ORPHAN_OURS', 'EXTERNAL_ORDER', 'DUPLICATE_LEVEL', 'TRADE_BUST'],
+SELECT set_eq('SELECT DISTINCT code::text FROM quantmesh.discrepancy', ARRAY['STATE_DRIFT', 'REVIVED', 'LATE_FILL', 'OVERFILL', 'FILL_MISMATCH', 'EXCHANGE_ID_MISMATCH', 'UNKNOWN_STATUS', 'ORPHAN_OURS', 'EXTERNAL_ORDER', 'DUPLICATE_LEVEL', 'TRADE_BUST', 'QTY_PRICE_DRIFT'],
               'every code was shown');
 SELECT is_empty('SELECT * FROM quantmesh.discrepancy WHERE (remote IS NULL AND code <> ''DUPLICATE_LEVEL'') OR last_seen < first_seen OR subject = ''''', 'each says what the exchange said');
 SELECT pg_temp.rows_eq($$ SELECT symbol::text, quantity FROM quantmesh.position WHERE account = 'dis' ORDER BY symbol $$,

@@ -11,7 +11,7 @@ CREATE ROLE qm_rights_member IN ROLE qm_rights_trader;
 CREATE ROLE qm_rights_reader;
 CREATE ROLE qm_rights_operator;
 
-SELECT plan(1401);
+SELECT plan(1426);
 
 -- Runs one statement as a role and undoes it. Returns ok or the SQLSTATE.
 CREATE FUNCTION pg_temp.run_as(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$

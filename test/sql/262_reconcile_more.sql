@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(40);
+SELECT plan(46);
 
 CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair', account text DEFAULT 'more') RETURNS void LANGUAGE sql AS $$
     SELECT quantmesh.set_market($3, $1, tick_size => 0.01, step_size => 0.001, base_asset => 'BASE' || $1, quote_asset => 'USDT');
@@ -142,7 +142,7 @@ CREATE FUNCTION pg_temp.cursor() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE found text;
 BEGIN
     PERFORM quantmesh.make_tasks();
-    UPDATE quantmesh.task SET state = 'withdrawn', finished_at = clock_timestamp() WHERE account = 'more' AND symbol = 'CURSOR' AND finished_at IS NULL
+    UPDATE quantmesh.task SET state = 'withdrawn', finished_at = clock_timestamp() WHERE account = 'more' AND symbol = 'CURSOR' AND kind = 'snapshot' AND finished_at IS NULL
         RETURNING coalesce(detail ->> 'last_trade_id', 'none') INTO found;
     RETURN found;
 END $$;
@@ -150,9 +150,25 @@ SELECT client_order_id AS cursor FROM quantmesh.place_order('more', 'CURSOR', 'b
 SELECT (quantmesh.apply_report('more', 'CURSOR', :'cursor', 'c1', trade_id => '1', last_quantity => 1, last_price => 100, event_time => '2026-01-01')).state \gset
 SELECT is(pg_temp.cursor(), 'none', 'before the first comparison all trades are asked for');
 SELECT pg_temp.submit('CURSOR', jsonb_build_array(pg_temp.remote(:'cursor', 'c1', '{"quantity": "3", "filled_quantity": "1"}'))) \gset
+SELECT is(pg_temp.pass('CURSOR') || ' ' || pg_temp.cursor(), 'clean none', 'and after one that began when trade 1 had just come: an exchange may show what was a while ago');
+UPDATE quantmesh.fill SET booked_at = booked_at - interval '1 hour' WHERE account = 'more' AND symbol = 'CURSOR';
+SELECT pg_temp.submit('CURSOR', jsonb_build_array(pg_temp.remote(:'cursor', 'c1', '{"quantity": "3", "filled_quantity": "1"}'))) \gset
 SELECT is(pg_temp.pass('CURSOR'), 'clean', 'one that has seen trade 1');
 SELECT (quantmesh.apply_report('more', 'CURSOR', :'cursor', 'c1', trade_id => '3', last_quantity => 1, last_price => 100, event_time => '2026-01-03')).state \gset
 SELECT is(pg_temp.cursor(), '1', 'trade 2 was lost and 3 was not: the next snapshot begins behind 1');
+
+SELECT pg_temp.submit('CURSOR', '[]', pg_temp.trade('2', 'c9')) \gset
+SELECT is(pg_temp.pass('CURSOR'), 'MISSING_AT_EXCHANGE query asked, EXTERNAL_ORDER query asked', 'a comparison that could not book trade 2, whose order is not known yet');
+SELECT is(pg_temp.cursor(), '1', 'has not seen it: it is asked for again');
+UPDATE quantmesh.fill SET booked_at = booked_at - interval '1 hour' WHERE account = 'more' AND symbol = 'CURSOR';
+UPDATE quantmesh.snapshot SET asked_at = asked_at - interval '11 min' WHERE account = 'more' AND symbol = 'CURSOR';
+SELECT is(pg_temp.cursor(), '3', 'for ten minutes');
+UPDATE quantmesh.snapshot SET asked_at = asked_at + interval '11 min' WHERE account = 'more' AND symbol = 'CURSOR';
+SELECT client_order_id AS late FROM quantmesh.place_order('more', 'CURSOR', 'buy', 99, 1) \gset
+SELECT (quantmesh.apply_report('more', 'CURSOR', :'late', 'c9', state => 'canceled')).state \gset
+SELECT pg_temp.submit('CURSOR', '[]', pg_temp.trade('2', 'c9')) \gset
+SELECT matches(pg_temp.pass('CURSOR'), 'LATE_FILL book repaired', 'once the order is known, it is booked');
+SELECT is(pg_temp.cursor(), '3', 'and the next snapshot goes on');
 
 -- Tasks of the past cost nothing.
 SELECT count(pg_temp.market(s, account => 'long')::text) FROM unnest(ARRAY['L1', 'L2']) AS s \gset

@@ -1,0 +1,124 @@
+/*
+ * The saved state of strategies, in both stores: alone, and with what it places.
+ */
+#include "check.h"
+
+#include <string.h>
+
+#include "server.h"
+#include "stores.h"
+
+static const char account[] = QT_STORE_ACCOUNT;
+
+static QmStore *store;
+static const QmStoreFunctions *on;
+
+/* order_of returns a plain order. */
+static QmOrder
+order_of(const char *side, const char *price, const char *quantity)
+{
+    return (QmOrder){.symbol = "BTCUSDT", .side = side, .price = price, .quantity = quantity, .strategy = "grid"};
+}
+
+static int
+setup(void **state)
+{
+    store = qt_store(*state, "store_state_test");
+    on = store->functions;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    on->close(store);
+    return 0;
+}
+
+static void
+test_state(void **state)
+{
+    QmStrategyState grid = {.symbol = "BTCUSDT", .strategy = "grid", .document = "{\"b\": 1,  \"a\":2}"};
+    QmStrategyState late = grid;
+    QmOrder order = order_of("buy", "100", "1");
+    QmOrder off = order_of("buy", "100.001", "1");
+    QmPlacement placement;
+    QmPlacement placements[2];
+    QmOrder two[2];
+    char *document;
+    int64_t version;
+
+    (void) state;
+    assert_ok(on->load_state(store, account, "BTCUSDT", "grid", &document, &version), on->error(store));
+    assert_true(document == NULL && version == 0);
+    assert_ok(on->save_state(store, account, &grid), on->error(store));
+    assert_int_equal(grid.version, 1);
+    assert_ok(on->load_state(store, account, "BTCUSDT", "grid", &document, &version), on->error(store));
+    assert_string_equal(document, "{\"b\": 1,  \"a\":2}");
+    assert_int_equal(version, 1);
+    qm_free(document);
+
+    /* The same once more, as after a broken connection; then something else under the old version. */
+    assert_ok(on->save_state(store, account, &late), on->error(store));
+    assert_int_equal(late.version, 1);
+    late.version = 0;
+    late.document = "{}";
+    assert_code(on->save_state(store, account, &late), QM_ERROR_SERVER, on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_STATE_CHANGED);
+
+    /* With a placement: both or none. */
+    assert_ok(on->place_order(store, account, &off, &grid, &placement), on->error(store));
+    assert_int_equal(placement.outcome, QM_DENIED);
+    assert_int_equal(grid.version, 1);
+    assert_code(on->place_order(store, account, &order, &late, &placement), QM_ERROR_SERVER, on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_STATE_CHANGED);
+    grid.document = "{\"n\": 2}";
+    assert_ok(on->place_order(store, account, &order, &grid, &placement), on->error(store));
+    assert_int_equal(placement.outcome, QM_PLACED);
+    assert_false(placement.replayed);
+    assert_int_equal(grid.version, 2);
+    two[0] = order_of("buy", "101", "1");
+    two[1] = off;
+    grid.document = "{\"n\": 3}";
+    assert_ok(on->place_orders(store, account, two, 2, &grid, placements), on->error(store));
+    assert_int_equal(grid.version, 3);
+    assert_ok(on->place_orders(store, account, &two[1], 1, &grid, placements), on->error(store));
+    assert_int_equal(grid.version, 3);
+    assert_ok(on->load_state(store, account, "BTCUSDT", "grid", &document, &version), on->error(store));
+    assert_string_equal(document, "{\"n\": 3}");
+    qm_free(document);
+
+    grid.document = "[1]";
+    assert_int_not_equal(on->save_state(store, account, &grid), QM_OK);
+    grid.document = "{";
+    assert_int_not_equal(on->save_state(store, account, &grid), QM_OK);
+    grid.document = NULL;
+    assert_code(on->save_state(store, account, &grid), QM_ERROR_ARGUMENT, on->error(store));
+}
+
+/* test_stale shows that an instance whose life is over saves nothing; only PostgreSQL knows of instances. */
+static void
+test_stale(void **state)
+{
+    QmStrategyState grid = {.symbol = "BTCUSDT",
+                            .strategy = "grid",
+                            .document = "{}",
+                            .instance = "nobody",
+                            .epoch = 7};
+
+    (void) state;
+    assert_code(on->save_state(store, account, &grid), QM_ERROR_SERVER, on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_STALE_INSTANCE);
+    assert_int_equal(grid.version, 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {{"sqlite: test_state", test_state, setup, teardown, "sqlite"},
+                                       {"postgres: test_state", test_state, setup, teardown, "postgres"},
+                                       {"postgres: test_stale", test_stale, setup, teardown, "postgres"}};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
