@@ -70,9 +70,9 @@ market_open(void)
 {
     QmPaperMarket market = {.rules = {.tick = number("0.01"),
                                       .price_max = number("1000000"),
-                                      .price_min = number("0.01"),
+                                      .price_min = number("0.05"),
                                       .step = number("0.001"),
-                                      .quantity_min = number("0.001"),
+                                      .quantity_min = number("0.002"),
                                       .quantity_max = number("9000"),
                                       .notional_min = number("5"),
                                       .orders_max = 200,
@@ -243,6 +243,27 @@ nobody_trades_with_himself(void **state)
 }
 
 static void
+all_or_nothing_does_not_count_on_its_own_orders(void **state)
+{
+    QmPaperMarket market = market_open();
+    QmPaperRequest request = order(1, QM_PAPER_BUY, "102", "2");
+    const QmPaperOrder *made;
+
+    (void) state;
+    placed(&market, order(0, QM_PAPER_SELL, "100", "1"));
+    placed(&market, order(1, QM_PAPER_SELL, "101", "1"));
+    placed(&market, order(0, QM_PAPER_SELL, "102", "1"));
+    request.force = QM_PAPER_FOK;
+    request.stp = QM_PAPER_EXPIRE_TAKER;
+    made = placed(&market, request);
+    assert_int_equal(made->status, QM_PAPER_EXPIRED);
+    assert_int_equal(made->filled, 0);
+    request.stp = QM_PAPER_EXPIRE_MAKER;
+    assert_int_equal(placed(&market, request)->status, QM_PAPER_FILLED);
+    market_end(&market);
+}
+
+static void
 ids_are_unique_while_open(void **state)
 {
     QmPaperMarket market = market_open();
@@ -285,9 +306,11 @@ filters_refuse_one_by_one(void **state)
     (void) state;
     refused(&market, order(0, QM_PAPER_BUY, "100.001", "1"), -1013, "Filter failure: PRICE_FILTER");
     refused(&market, order(0, QM_PAPER_BUY, "0", "1"), -1013, "Filter failure: PRICE_FILTER");
+    refused(&market, order(0, QM_PAPER_BUY, "0.04", "1000"), -1013, "Filter failure: PRICE_FILTER");
     refused(&market, order(0, QM_PAPER_BUY, "1000000.01", "1"), -1013, "Filter failure: PRICE_FILTER");
     refused(&market, order(0, QM_PAPER_BUY, "100", "0.0005"), -1013, "Filter failure: LOT_SIZE");
     refused(&market, order(0, QM_PAPER_BUY, "100", "1.0005"), -1013, "Filter failure: LOT_SIZE");
+    refused(&market, order(0, QM_PAPER_BUY, "10000", "0.001"), -1013, "Filter failure: LOT_SIZE");
     refused(&market, order(0, QM_PAPER_BUY, "100", "9001"), -1013, "Filter failure: LOT_SIZE");
     refused(&market, order(0, QM_PAPER_BUY, "4.99", "1"), -1013, "Filter failure: NOTIONAL");
     refused(&market, order(0, QM_PAPER_BUY, "1000", "1000.001"), -2010, funds);
@@ -302,10 +325,14 @@ filters_refuse_one_by_one(void **state)
     market_end(&market);
 }
 
-/* random_day does what the seed says, and compares the money with what there was after each step. */
+/*
+ * random_day does what the seed says, and compares the money with what there was
+ * after each step. Quantities have all places, so that products are rounded.
+ */
 static void
 random_day(QmPaperMarket *market, unsigned int seed)
 {
+    market->rules.step = 0;
     for (int step = 0; step < 5000; step++)
     {
         QmPaperRequest request = {.account = rand_r(&seed) % 2, .side = rand_r(&seed) % 2};
@@ -315,7 +342,7 @@ random_day(QmPaperMarket *market, unsigned int seed)
         request.force = rand_r(&seed) % 3;
         request.stp = rand_r(&seed) % 4;
         request.price = number("0.01") * (9900 + rand_r(&seed) % 200);
-        request.quantity = number("0.001") * (50 + rand_r(&seed) % 5000);
+        request.quantity = number("0.05") + rand_r(&seed) % number("5");
         if (rand_r(&seed) % 4 == 0)
             (void) qm_paper_cancel(market, request.account, 1 + rand_r(&seed) % (market->order_count + 1), step);
         else
@@ -323,7 +350,10 @@ random_day(QmPaperMarket *market, unsigned int seed)
         base = market->fees_base;
         quote = market->fees_quote;
         for (int i = 0; i < market->order_count; i++)
+        {
+            assert_true(qm_paper_is_open(market->orders[i]) || market->orders[i]->locked == 0);
             locked[market->orders[i]->account][market->orders[i]->side] += market->orders[i]->locked;
+        }
         for (int i = 0; i < 2; i++)
         {
             const QmPaperAccount *account = &market->accounts[i];
@@ -365,6 +395,7 @@ main(void)
         cmocka_unit_test(best_price_first_then_the_oldest),
         cmocka_unit_test(what_is_left_rests_or_expires),
         cmocka_unit_test(nobody_trades_with_himself),
+        cmocka_unit_test(all_or_nothing_does_not_count_on_its_own_orders),
         cmocka_unit_test(ids_are_unique_while_open),
         cmocka_unit_test(filters_refuse_one_by_one),
         cmocka_unit_test(no_money_comes_or_goes_and_days_repeat),
