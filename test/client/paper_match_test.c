@@ -336,7 +336,7 @@ random_day(QmPaperMarket *market, unsigned int seed)
     for (int step = 0; step < 5000; step++)
     {
         QmPaperRequest request = {.account = rand_r(&seed) % 2, .side = rand_r(&seed) % 2};
-        QmPaperDecimal base = market->fees_base, quote = market->fees_quote, locked[2][2] = {{0}};
+        QmPaperDecimal base, quote, locked[2][2] = {{0}};
         const QmPaperOrder *made;
 
         request.force = rand_r(&seed) % 3;
