@@ -1,0 +1,180 @@
+/*
+ * The paper exchange's market: one symbol, its accounts, orders, trades and
+ * balances, and the rules by which Binance's spot market treats them.
+ *
+ * It knows no clock, no network and no chance: the time comes with every call, so
+ * that the same calls give the same events. Prices and amounts are whole numbers
+ * of 1e-8, the exchange's own precision; a product is rounded down.
+ * Everything that changes is told to the listener, in the order in which it happens.
+ */
+#ifndef QM_PAPER_H
+#define QM_PAPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define QM_PAPER_ONE INT64_C(100000000)
+#define QM_PAPER_ACCOUNTS_MAX 16
+#define QM_PAPER_ORDERS_MAX 1000000 /* of a market, with those that have ended */
+#define QM_PAPER_ID_MAX 36
+#define QM_PAPER_DECIMAL_SIZE 24
+
+typedef int64_t QmPaperDecimal;
+
+typedef enum QmPaperSide
+{
+    QM_PAPER_BUY,
+    QM_PAPER_SELL
+} QmPaperSide;
+
+typedef enum QmPaperType
+{
+    QM_PAPER_LIMIT,
+    QM_PAPER_LIMIT_MAKER
+} QmPaperType;
+
+typedef enum QmPaperForce
+{
+    QM_PAPER_GTC,
+    QM_PAPER_IOC,
+    QM_PAPER_FOK
+} QmPaperForce;
+
+typedef enum QmPaperStp
+{
+    QM_PAPER_EXPIRE_MAKER,
+    QM_PAPER_EXPIRE_TAKER,
+    QM_PAPER_EXPIRE_BOTH,
+    QM_PAPER_STP_NONE
+} QmPaperStp;
+
+typedef enum QmPaperStatus
+{
+    QM_PAPER_NEW,
+    QM_PAPER_PARTIALLY_FILLED,
+    QM_PAPER_FILLED,
+    QM_PAPER_CANCELED,
+    QM_PAPER_EXPIRED,
+    QM_PAPER_EXPIRED_IN_MATCH
+} QmPaperStatus;
+
+/* Why a request is refused: Binance's code and its exact words. */
+typedef struct QmPaperRefusal
+{
+    int code; /* 0: it is not */
+    const char *message;
+} QmPaperRefusal;
+
+typedef struct QmPaperRequest
+{
+    int account;
+    QmPaperSide side;
+    QmPaperType type;
+    QmPaperForce force;
+    QmPaperStp stp;
+    QmPaperDecimal price;
+    QmPaperDecimal quantity;
+    const char *client_id; /* NULL: the exchange makes one */
+} QmPaperRequest;
+
+typedef struct QmPaperOrder QmPaperOrder;
+struct QmPaperOrder
+{
+    int64_t id;
+    int account;
+    char client_id[QM_PAPER_ID_MAX + 1];
+    QmPaperSide side;
+    QmPaperType type;
+    QmPaperForce force;
+    QmPaperStatus status;
+    QmPaperDecimal price;
+    QmPaperDecimal quantity;
+    QmPaperDecimal filled;
+    QmPaperDecimal quote;  /* of what is filled */
+    QmPaperDecimal locked; /* of the quote asset for a purchase, else of the base asset */
+    int64_t created_ms;
+    int64_t updated_ms;
+    QmPaperOrder *next; /* on the book: worse price, or same price and later */
+};
+
+typedef struct QmPaperFill
+{
+    int64_t trade_id;
+    QmPaperDecimal price;
+    QmPaperDecimal quantity;
+    QmPaperDecimal quote;
+    QmPaperDecimal commission; /* in the asset that the order receives */
+    bool is_maker;
+} QmPaperFill;
+
+typedef struct QmPaperBalance
+{
+    QmPaperDecimal free;
+    QmPaperDecimal locked;
+} QmPaperBalance;
+
+/* Both assets of an account. */
+typedef struct QmPaperAccount
+{
+    QmPaperBalance base;
+    QmPaperBalance quote;
+} QmPaperAccount;
+
+typedef struct QmPaperRules
+{
+    QmPaperDecimal tick;
+    QmPaperDecimal price_min;
+    QmPaperDecimal price_max;
+    QmPaperDecimal step;
+    QmPaperDecimal quantity_min;
+    QmPaperDecimal quantity_max;
+    QmPaperDecimal notional_min;
+    int orders_max;           /* open orders of an account */
+    QmPaperDecimal fee_maker; /* of one: 0.001 is QM_PAPER_ONE / 1000 */
+    QmPaperDecimal fee_taker;
+    bool halted;
+} QmPaperRules;
+
+/* fill is NULL unless the order has just traded. */
+typedef void (*QmPaperListener)(void *context, const QmPaperOrder *order, const QmPaperFill *fill);
+
+typedef struct QmPaperMarket
+{
+    QmPaperRules rules; /* may change between calls */
+    QmPaperAccount accounts[QM_PAPER_ACCOUNTS_MAX];
+    QmPaperDecimal fees_base; /* taken so far */
+    QmPaperDecimal fees_quote;
+    QmPaperListener listener;
+    void *context;
+    QmPaperOrder **orders; /* by id, from 1 */
+    int order_count;
+    int order_space;
+    QmPaperOrder *book[2]; /* by side, best first */
+    int64_t trade_count;
+} QmPaperMarket;
+
+/* paper_number.c */
+extern bool qm_paper_read(const char *text, QmPaperDecimal *value);
+extern void qm_paper_print(QmPaperDecimal value, char out[QM_PAPER_DECIMAL_SIZE]);
+extern bool qm_paper_product(QmPaperDecimal left, QmPaperDecimal right, QmPaperDecimal *product);
+
+/* paper_check.c */
+extern QmPaperRefusal qm_paper_check(const QmPaperMarket *market, const QmPaperRequest *request);
+
+/* paper_market.c */
+extern void qm_paper_market_close(QmPaperMarket *market);
+extern QmPaperRefusal qm_paper_place(QmPaperMarket *market, const QmPaperRequest *request, int64_t now_ms,
+                                     const QmPaperOrder **order);
+extern QmPaperRefusal qm_paper_cancel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms);
+extern const QmPaperOrder *qm_paper_by_id(const QmPaperMarket *market, int account, int64_t id);
+extern const QmPaperOrder *qm_paper_by_client_id(const QmPaperMarket *market, int account, const char *client_id);
+extern bool qm_paper_is_open(const QmPaperOrder *order);
+
+/* paper_match.c */
+extern bool qm_paper_crosses(const QmPaperMarket *market, const QmPaperRequest *request);
+extern bool qm_paper_can_fill(const QmPaperMarket *market, const QmPaperRequest *request);
+extern void qm_paper_match(QmPaperMarket *market, QmPaperOrder *taker, QmPaperStp stp, int64_t now_ms);
+extern void qm_paper_end(QmPaperMarket *market, QmPaperOrder *order, QmPaperStatus status, int64_t now_ms);
+
+#endif
