@@ -347,6 +347,27 @@ qm_book_write(QmSqlite *store, const QmBookOrder *before, QmBookOrder *after, co
     write_event(store, before, after, news);
 }
 
+/* qm_book_amend takes over a quantity that the exchange shows for an order, as source says. */
+void
+qm_book_amend(QmSqlite *store, QmBookOrder *order, const char *quantity, const char *source)
+{
+    QmBookOrder *before = qm_book_copy(order);
+    const char *price = order->price == NULL ? "" : qm_scratch_print("\"old_price\": \"%s\", ", order->price);
+    QmBookNews news = {.event = "amended",
+                       .source = source,
+                       .detail = qm_scratch_print("{%s\"old_quantity\": \"%s\"}", price, order->quantity)};
+
+    (void) qm_sql_change(store,
+                         qm_sql(store,
+                                "UPDATE orders SET quantity = ? WHERE account = ? AND order_id = ?",
+                                "tti",
+                                quantity,
+                                order->account,
+                                order->order_id));
+    order->quantity = quantity;
+    qm_book_write(store, before, order, &news);
+}
+
 /* write_event writes what has happened to the order beside it. */
 static void
 write_event(QmSqlite *store, const QmBookOrder *before, const QmBookOrder *after, const QmBookNews *news)

@@ -72,10 +72,8 @@ static void read_trade(QmSqlite *store, Application *app);
 static QmBookOrder *find_order(QmSqlite *store, Application *app);
 static QmBookOrder *find_by_client_id(QmSqlite *store, Application *app);
 static int64_t find_exchange(QmSqlite *store, const Application *app, int *attempt);
-static bool is_attempt_of(const QmBookOrder *order, const char *client_order_id, int *attempt);
-static int attempt_stood_for(const QmBookOrder *order);
-static const char *id_of_attempt(const QmBookOrder *order, int attempt);
 static void record_unknown(QmSqlite *store, Application *app);
+static void take_smaller(QmSqlite *store, Application *app);
 static void link_exchange_id(QmSqlite *store, Application *app);
 static void raise_reported(QmBookOrder *order, QmDecimal quantity);
 static void hear_cumulative(QmSqlite *store, Application *app);
@@ -121,8 +119,9 @@ apply(QmSqlite *store, void *argument)
         return;
     }
     app->order = qm_book_copy(app->before);
-    app->old_attempt = app->attempt < app->before->attempt && app->attempt != attempt_stood_for(app->before);
+    app->old_attempt = app->attempt < app->before->attempt && app->attempt != qm_book_attempt_shown(app->before);
     app->last_is_dead = app->before->submitted_at == 0 || !qm_order_is_live(app->before->state);
+    take_smaller(store, app);
     link_exchange_id(store, app);
     if (app->cumulative != NULL)
         hear_cumulative(store, app);
@@ -256,7 +255,8 @@ find_order(QmSqlite *store, Application *app)
     order_id = find_exchange(store, app, &app->attempt);
     if (order_id != 0)
         order = qm_book_order(store, app->account, order_id);
-    if (order != NULL && report->client_order_id != NULL && !is_attempt_of(order, report->client_order_id, &other) &&
+    if (order != NULL && report->client_order_id != NULL &&
+        !qm_book_is_attempt(order, report->client_order_id, &other) &&
         qm_order_id_parse(report->client_order_id, tag, &order_id, &other))
     {
         app->order = order;
@@ -278,7 +278,7 @@ find_by_client_id(QmSqlite *store, Application *app)
         return NULL;
     order = qm_book_order(store, app->account, order_id);
     if (order == NULL || strcmp(order->symbol, report->symbol) != 0 ||
-        !is_attempt_of(order, report->client_order_id, &app->attempt))
+        !qm_book_is_attempt(order, report->client_order_id, &app->attempt))
         return NULL;
     return order;
 }
@@ -302,49 +302,6 @@ find_exchange(QmSqlite *store, const Application *app, int *attempt)
     *attempt = sqlite3_column_int(statement, 1);
     qm_sql_done(store, statement);
     return order_id;
-}
-
-/* is_attempt_of says whether the text is the client order id of the order, now or of an earlier attempt, and of which. */
-static bool
-is_attempt_of(const QmBookOrder *order, const char *client_order_id, int *attempt)
-{
-    char tag[QM_TAG_LEN + 1];
-    char own_tag[QM_TAG_LEN + 1];
-    int64_t order_id;
-    int64_t own_id;
-    int own_attempt;
-
-    if (qm_order_id_parse(client_order_id, tag, &order_id, attempt) &&
-        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt) && order_id == order->order_id &&
-        strcmp(tag, own_tag) == 0)
-        return *attempt <= order->attempt;
-    *attempt = order->attempt;
-    return strcmp(order->client_order_id, client_order_id) == 0;
-}
-
-/* attempt_stood_for returns the attempt whose client order id the order shows. */
-static int
-attempt_stood_for(const QmBookOrder *order)
-{
-    int attempt;
-
-    (void) is_attempt_of(order, order->client_order_id, &attempt);
-    return attempt;
-}
-
-/* id_of_attempt returns the client order id that an attempt of the order had. */
-static const char *
-id_of_attempt(const QmBookOrder *order, int attempt)
-{
-    char client_order_id[QM_CLIENT_ORDER_ID_MAX + 1];
-    char tag[QM_TAG_LEN + 1];
-    int64_t order_id;
-    int shown;
-
-    if (!qm_order_id_parse(order->client_order_id, tag, &order_id, &shown))
-        return order->client_order_id;
-    qm_order_id_format(client_order_id, tag, order->order_id, attempt);
-    return qm_scratch_copy(client_order_id);
 }
 
 /* record_unknown records a report of an order that we do not have. */
@@ -393,6 +350,26 @@ link_exchange_id(QmSqlite *store, Application *app)
     }
     if (mismatch)
         found(store, app, "EXCHANGE_ID_MISMATCH", qm_scratch_print("%s:%s", app->report->symbol, id));
+}
+
+/*
+ * take_smaller takes over that somebody has made the order smaller at the
+ * exchange: when it says that the order is filled, and with how much, that is its
+ * whole quantity.
+ */
+static void
+take_smaller(QmSqlite *store, Application *app)
+{
+    QmBookOrder *order = app->order;
+    QmDecimal said = app->cumulative;
+
+    if (app->said != SAID_EVENT || app->event != QM_EVENT_FILLED || said == NULL || app->old_attempt ||
+        qm_decimal_sign(said) <= 0 || qm_decimal_cmp(said, qm_decimal_of(order->quantity)) >= 0 ||
+        qm_decimal_cmp(said, order->reported_quantity) < 0 || qm_decimal_cmp(said, qm_book_gross(order)) < 0)
+        return;
+    found(store, app, "QTY_PRICE_DRIFT", order_subject(order));
+    qm_book_amend(store, order, qm_decimal_text(said), app->news.source);
+    app->before = qm_book_copy(order);
 }
 
 /* raise_reported notes how much the exchange says was filled; never less than it said before. */
@@ -522,8 +499,8 @@ happen(QmSqlite *store, Application *app, QmOrderEvent event)
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(store, app, "REVIVED", order_subject(order));
     if (app->last_is_dead &&
-        (risen || (app->old_attempt && qm_order_is_live(from) && attempt_stood_for(order) == order->attempt)))
-        order->client_order_id = id_of_attempt(order, app->attempt);
+        (risen || (app->old_attempt && qm_order_is_live(from) && qm_book_attempt_shown(order) == order->attempt)))
+        order->client_order_id = qm_book_attempt_id(order, app->attempt);
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);
 }
