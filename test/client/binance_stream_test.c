@@ -323,7 +323,7 @@ test_market(void **state)
                        17 + 3 + 40);
     until(&bench, QM_HEARD_TRADE, 2);
     assert_non_null(strstr(bench.log, "trade ETHUSDT 1.5\n"));
-    qt_binance_say(bench.server, MARKET, "{\"e\":\"trade\",\"s\":\"ETHUSDT\",\"p\":1.5}");
+    qt_binance_say(bench.server, MARKET, "{\"e\":\"trade\",\"s\":\"ETHUSDT\",\"T\":1,\"p\":1.5}");
     until(&bench, QM_HEARD_NOTICE, 1);
     assert_non_null(strstr(bench.log, "\"p\" is no text"));
     qt_binance_say(bench.server, MARKET, "{\"e\":\"aKindOfTomorrow\"}");
