@@ -67,10 +67,10 @@ read_event(const char *text, size_t length)
     QmReading reading = {0};
     QmExchangeEvent event;
 
-    if (qm_json_parse(&reading.json, text, length))
+    if (qm_binance_json_parse(&reading.json, text, length))
         (void) qm_event_read(&reading, reading.json.root, text, &event);
     qm_reading_free(&reading);
-    qm_json_free(&reading.json);
+    qm_binance_json_free(&reading.json);
 }
 
 static void
