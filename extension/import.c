@@ -12,6 +12,7 @@
 #include "ledger_position.h"
 #include "place.h"
 #include "query.h"
+#include "shared.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(qm_change_exposure);
@@ -27,6 +28,7 @@ qm_change_exposure(PG_FUNCTION_ARGS)
     QmExposure change = {0};
     char *account;
 
+    qm_require_running("quantmesh.change_exposure()");
     refuse_nulls(fcinfo);
     account = text_to_cstring(PG_GETARG_TEXT_PP(0));
     change.orders = PG_GETARG_INT64(2);
@@ -70,6 +72,7 @@ qm_recompute_position(PG_FUNCTION_ARGS)
     Numeric before;
     Numeric change;
 
+    qm_require_running("quantmesh.recompute_position()");
     refuse_nulls(fcinfo);
     whose.account = text_to_cstring(PG_GETARG_TEXT_PP(0));
     whose.symbol = text_to_cstring(PG_GETARG_TEXT_PP(1));

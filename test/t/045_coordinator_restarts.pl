@@ -1,6 +1,6 @@
 # A coordinator that ends is started again, at once or ever later; the launcher's own end changes nothing for it; a kill
 # with signal 9 is a crash restart of the server, after which it is there again. Without a worker slot the log says so
-# once. Whatever the launcher cannot look up, it ends holders that overrun in time.
+# once. Whatever the launcher cannot look up, it ends holders that overrun in time. Runs alone.
 use strict;
 use warnings;
 use FindBin;
