@@ -62,12 +62,11 @@ my %needs_preload = (
 	reconcile          => "SELECT * FROM quantmesh.reconcile('a', 'S')",
 	forget_replies     => "SELECT quantmesh.forget_replies()",
 	worker_rows        => "SELECT * FROM quantmesh.workers",
-	load_strategy_state => "SELECT * FROM quantmesh.load_strategy_state('a', 'S', 'grid')",
 	save_strategy_state => "SELECT quantmesh.save_strategy_state('a', 'S', 'grid', '{}', 0)",
 	change_exposure    => "SELECT quantmesh.change_exposure('a', 'S', 0, 0, 0, 0)",
 	recompute_position => "SELECT quantmesh.recompute_position('a', 'S', 'grid')",
 );
-my @works_everywhere = qw(account_is_visible instance_lease_left market_is_trusted markets_changed order_key order_transition_rows rights_changed version worker_notice);
+my @works_everywhere = qw(account_is_visible instance_lease_left load_strategy_state market_is_trusted markets_changed order_key order_transition_rows rights_changed version worker_notice);
 
 my $hint = qr/HINT:.*shared_preload_libraries.*restart/s;
 my $node = qm_node('plain', preload => 0, extension => 0);
