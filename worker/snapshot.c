@@ -71,9 +71,9 @@ qm_request_snapshot(PG_FUNCTION_ARGS)
                              {TEXTOID, TEXTOID}};
     static QmQuery take =
         {"INSERT INTO quantmesh.task AS t (account, task_id, kind, symbol, state, taken_at, owned_until, attempts, "
-         "watermark, tag) SELECT m.account, $3, 'snapshot', m.symbol, 'taken', pg_catalog.clock_timestamp(), "
-         "pg_catalog.clock_timestamp() + interval '30 s', 1, pg_catalog.pg_current_snapshot(), "
-         "quantmesh.current_tag() FROM quantmesh.market AS m WHERE m.account = $1 AND m.symbol = $2 "
+         "watermark, tag) SELECT m.account, $3, 'snapshot', m.symbol, 'taken', c.now, c.now + interval '30 s', 1, "
+         "pg_catalog.pg_current_snapshot(), quantmesh.current_tag() FROM quantmesh.market AS m, "
+         "(SELECT pg_catalog.clock_timestamp() AS now) AS c WHERE m.account = $1 AND m.symbol = $2 "
          "ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO UPDATE SET state = 'taken', "
          "taken_at = excluded.taken_at, owned_until = excluded.owned_until, attempts = t.attempts + 1, "
          "watermark = excluded.watermark, tag = excluded.tag WHERE t.state = 'open' RETURNING task_id",
