@@ -6,7 +6,8 @@
  * report has tied to an order yet: they have to be repeated. Fills are booked by trade id whatever
  * the state is; quantities that the exchange names only grow; the state follows
  * the table in common/order_state. What contradicts what we know is recorded as
- * a discrepancy and changes nothing else.
+ * a discrepancy and changes nothing else, but for an order that is filled with less
+ * than was ordered: it was made smaller there.
  *
  * An order that was sent more than once has a client order id for each attempt.
  * We only send again after the exchange has said that it did not process the

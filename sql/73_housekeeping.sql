@@ -228,7 +228,8 @@ BEGIN
             WHERE s.account = prune_rows.account AND s.received_at < before AND s.state <> 'new'
               AND s.snapshot_id < (SELECT n.snapshot_id FROM quantmesh.snapshot AS n WHERE n.account = s.account AND n.symbol = s.symbol
                                    ORDER BY n.snapshot_id DESC OFFSET snapshots_kept - 1 LIMIT 1)
-              AND s.snapshot_id < quantmesh.seen_snapshot(s.account, s.symbol)
+              -- The next snapshot begins where the seen one ended; what was discarded says nothing.
+              AND (s.state = 'discarded' OR s.snapshot_id < quantmesh.seen_snapshot(s.account, s.symbol))
             ORDER BY s.received_at LIMIT max_rows FOR UPDATE SKIP LOCKED) AS old
         WHERE t.account = old.account AND t.symbol = old.symbol AND t.snapshot_id = old.snapshot_id;
     WHEN 'assignments' THEN
