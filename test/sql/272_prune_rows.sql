@@ -105,7 +105,7 @@ SET ROLE qm_272_trader;
 SELECT throws_ok('SELECT * FROM quantmesh.housekeeping', '42501', NULL, 'traders do not');
 RESET ROLE;
 -- Snapshots of a market that nobody could ever use go, and the one stays behind which trades are asked for.
-SELECT quantmesh.set_market('three', s, 0.01, 0.001, base_asset => 'BTC', quote_asset => 'USDT') FROM unnest(ARRAY['A', 'B']) AS s \gset
+SELECT count(quantmesh.set_market('three', s, 0.01, 0.001, base_asset => 'BTC', quote_asset => 'USDT')::text) FROM unnest(ARRAY['A', 'B']) AS s \gset
 INSERT INTO quantmesh.snapshot (account, snapshot_id, symbol, task_id, state, asked_at, started_at, finished_at, received_at, complete, watermark, tag, open_orders, trades, balances, leaves_trades)
     SELECT 'three', id, CASE WHEN id < 25 THEN 'A' ELSE 'B' END, 1, CASE WHEN id < 25 THEN 'discarded' ELSE 'reconciled' END, now(), now(), now(), pg_temp.ago(50), id >= 25, pg_current_snapshot(), 'aaaa', '[]', '[]', '[]', id > 26
     FROM generate_series(20, 30) AS id;
