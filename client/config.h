@@ -134,6 +134,10 @@ typedef struct QmExchangeConfig
     const char *fee_rate; /* share of a trade's value */
     bool testnet;
     QmMarketKind market;
+    const char *rest_url; /* where requests go; "": the exchange's own address, as the two below */
+    const char *ws_api_url;
+    const char *stream_url;
+    const char *ca_file; /* certificates to trust instead of the system's; "": those */
 } QmExchangeConfig;
 
 /* Ratios and layers that are 0 limit nothing. */

@@ -109,6 +109,10 @@ const QmKey qm_schema[] = {
     DECIMAL("exchanges.*.fee_rate", EXCHANGE(fee_rate), "0", 1),
     BOOL("exchanges.*.testnet", EXCHANGE(testnet), "false"),
     WORD("exchanges.*.market", WORD, EXCHANGE(market), "futures", market_kinds),
+    TEXT("exchanges.*.rest_url", TOKEN, EXCHANGE(rest_url), NULL, 2048),
+    TEXT("exchanges.*.ws_api_url", TOKEN, EXCHANGE(ws_api_url), NULL, 2048),
+    TEXT("exchanges.*.stream_url", TOKEN, EXCHANGE(stream_url), NULL, 2048),
+    TEXT("exchanges.*.ca_file", TEXT, EXCHANGE(ca_file), NULL, 0),
     UNUSED("exchanges.*.leverage", INT),
 
     SECTION("trading"),
