@@ -1,0 +1,243 @@
+/*
+ * A running instance: what its files share. run.c opens, drives and closes it;
+ * run_market.c has one market, run_order.c the way of an order to the exchange and
+ * back, run_resync.c what is asked for when something may have been missed,
+ * run_report.c what the exchange has said, run_follow.c the steps of a paper
+ * exchange.
+ *
+ * One thread and one event loop. Exchanges are asynchronous, the store answers at
+ * once. Nothing of the exchange is believed before the store has it, and nothing
+ * leaves for the exchange that the store does not have. Where the store fails, its
+ * account is stale: no order leaves, and once the store is back everything that may
+ * have been missed is asked for anew. So a fact is never kept in memory alone,
+ * except the outcome of a call that only its answer tells, which is kept with its
+ * order until the store has taken it.
+ */
+#ifndef QM_RUN_H
+#define QM_RUN_H
+
+#include "command.h"
+#include "config.h"
+#include "exchange.h"
+#include "grid.h"
+#include "run_log.h"
+#include "store.h"
+
+#define QM_RUN_IN_FLIGHT_MAX 32   /* calls of a market that place or cancel; the rest stays a wish */
+#define QM_RUN_ACCEPT_US 12000000 /* how long after its window an exchange may still accept, with a margin */
+#define QM_RUN_RECV_WINDOW_US 5000000
+#define QM_RUN_ABSENT_ENOUGH 3 /* answers "no such order", after all that, before it is believed */
+
+#define QM_RUN_STRATEGY "grid"
+
+typedef struct QmRun QmRun;
+typedef struct QmRunAccount QmRunAccount;
+typedef struct QmRunMarket QmRunMarket;
+typedef struct QmRunOrder QmRunOrder;
+typedef struct QmFollow QmFollow;
+
+/* What `quantmesh run` was told. Texts may be NULL. */
+typedef struct QmRunOptions
+{
+    const QmConfig *config;
+    const char *paper_url;        /* of a paper exchange, instead of every exchange of the configuration */
+    const char *paper_stream_url; /* default: paper_url as ws:// */
+    const char *follow_url;       /* of its admin port */
+    bool json;                    /* log lines */
+    int log_descriptor;
+} QmRunOptions;
+
+/* Where an order is between us and the exchange. */
+typedef enum QmRunPhase
+{
+    QM_RUN_SENDING, /* its request is queued or under way */
+    QM_RUN_UNKNOWN, /* nobody knows whether the exchange has it: it is asked, again and again */
+    QM_RUN_KNOWN    /* the exchange has it */
+} QmRunPhase;
+
+/* A live order of a market. */
+struct QmRunOrder
+{
+    QmRunMarket *market;
+    QmRunPhase phase;
+    int64_t order_id;
+    int64_t fence;       /* of its submission; 0: another life's */
+    int64_t deadline_us; /* wall clock: it can no longer be accepted afterwards */
+    int64_t placed_ns;
+    int64_t due_ns; /* when it is to be asked for; INT64_MAX: it is not */
+    int64_t pause_ms;
+    int absent; /* answers "no such order" after the deadline */
+    bool canceling;
+    bool asking;
+    bool closing; /* it has ended, and a call is still open */
+    bool locked;
+    const char *outcome; /* of its submission, not in the store yet; NULL: none */
+    char outcome_code[16];
+    char client_order_id[QM_NAME_SIZE];
+    char exchange_order_id[QM_NAME_SIZE];
+    char side[QM_WORD_SIZE];
+    char price[QM_GRID_NUMBER_SIZE];
+    char quantity[QM_GRID_NUMBER_SIZE];
+    char lock_key[QM_LOCK_KEY_SIZE];
+};
+
+/* How far the look at what may have been missed has come. */
+typedef enum QmRunSync
+{
+    QM_RUN_STALE,       /* something may have been missed: ask as soon as possible */
+    QM_RUN_SYNC_ORDERS, /* the exchange's list of open orders is under way */
+    QM_RUN_SYNC_TRADES,
+    QM_RUN_SYNC_QUERIES, /* orders of ours that were not listed are asked for one by one */
+    QM_RUN_SYNCED
+} QmRunSync;
+
+struct QmRunMarket
+{
+    QmRun *run;
+    QmRunAccount *account;
+    const QmMarketConfig *config;
+    QmGrid *grid; /* NULL: the market is not known yet */
+    int64_t state_version;
+    bool owned;  /* this instance's to trade */
+    bool dirty;  /* something has happened since its last turn */
+    bool loaded; /* the grid has the stored state */
+    bool filters_known;
+    bool filters_due; /* they have changed: read them again */
+    bool asked_anew;  /* a synchronization was wanted while one was under way */
+    QmRunSync sync;
+    int64_t sync_due_ns;
+    int64_t sync_pause_ms;
+    int sync_queries;
+    int64_t trades_from;  /* the next trade that may be missing */
+    int64_t trades_saved; /* ... as the store has it */
+    int64_t trades_version;
+    bool trades_skip; /* a first start: what was before is not ours */
+    bool trades_gap;  /* an order has more than was booked: read trades from further back */
+    bool trades_asked;
+    QmRunOrder **orders;
+    size_t order_count;
+    size_t order_size;
+    int in_flight;   /* calls that place or cancel */
+    int asking;      /* other calls */
+    int64_t data_us; /* time of the last price */
+    int64_t turn_due_ns;
+    unsigned pauses; /* as told to the log */
+    char base_asset[QM_WORD_SIZE * 2];
+    char quote_asset[QM_WORD_SIZE * 2];
+    char price[QM_GRID_NUMBER_SIZE];
+    int64_t placed; /* for the progress line */
+    int64_t fills;
+};
+
+typedef struct QmRunBalance
+{
+    char asset[QM_WORD_SIZE * 2];
+    char free[QM_DECIMAL_TEXT];
+} QmRunBalance;
+
+struct QmRunAccount
+{
+    QmRun *run;
+    const char *name;
+    const QmExchangeConfig *config;
+    QmExchange *exchange;
+    bool user_up;
+    bool draining; /* reports are held back until all markets are synchronized */
+    bool markets_asked;
+    bool balances_asked;
+    bool balances_known;
+    bool unusable; /* the key is refused: no order leaves until somebody mends it */
+    int64_t retry_ns;
+    QmRunBalance *balances;
+    size_t balance_count;
+    int calls; /* that are open */
+};
+
+struct QmRun
+{
+    QmRunOptions options;
+    const QmConfig *config;
+    QmLog log;
+    QmStore *store;
+    bool store_lost; /* as told to the log */
+    int64_t store_retry_ns;
+    int64_t store_pause_ms;
+    QmLocks *locks; /* NULL: the store alone */
+    QmFollow *follow;
+    QmRunAccount *accounts;
+    size_t account_count;
+    QmRunMarket *markets;
+    size_t market_count;
+    int epoll_fd;
+    int timer_fd;
+    int signal_fd;
+    int64_t epoch; /* of a registered instance; 0: there is none */
+    char instance[QM_NAME_SIZE];
+    bool stopping;
+    int64_t stop_by_ns;
+    int signal_number; /* the second one: end now */
+    QmExit exit_code;
+    bool ended;
+    int64_t progress_due_ns;
+    int64_t save_due_ns;
+    int64_t began_ns;
+    int64_t steps;
+};
+
+/* run.c */
+extern QmExit qm_run_instance(const QmRunOptions *options);
+extern int64_t qm_run_now_ns(void);
+extern int64_t qm_run_wall_us(void);
+extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
+extern bool qm_run_may_trade(const QmRunMarket *market);
+extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
+
+/* run_account.c */
+extern bool qm_run_account_open(QmRun *run, QmRunAccount *account);
+extern void qm_run_account_advance(QmRunAccount *account);
+extern int64_t qm_run_account_due(const QmRunAccount *account);
+extern QmRunMarket *qm_run_account_market(QmRunAccount *account, const char *symbol);
+
+/* run_market.c */
+extern void qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters);
+extern void qm_run_market_turn(QmRunMarket *market);
+extern void qm_run_market_balances(QmRunMarket *market);
+extern void qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us);
+extern int64_t qm_run_market_now(const QmRunMarket *market);
+extern bool qm_run_market_save(QmRunMarket *market);
+extern void qm_run_market_forget(QmRunMarket *market);
+extern void qm_run_market_free(QmRunMarket *market);
+
+/* run_order.c */
+extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
+extern void qm_run_cancel(QmRunMarket *market, const QmGridWish *wish);
+extern void qm_run_order_ask(QmRunOrder *order);
+extern QmRunOrder *qm_run_order_find(QmRunMarket *market, int64_t order_id, const char *client_order_id);
+extern QmRunOrder *qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored);
+extern void qm_run_order_end(QmRunOrder *order);
+extern bool qm_run_orders_flush(QmRunMarket *market);
+
+/* run_report.c */
+extern bool qm_run_report(QmRunMarket *market, const QmReport *report);
+extern bool qm_run_report_order(QmRunMarket *market, const QmExchangeOrder *order, const char *source);
+extern bool qm_run_report_trade(QmRunMarket *market, const QmExchangeTrade *trade, const QmExchangeOrder *order);
+extern bool qm_run_tell_grid(QmRunMarket *market, const char *client_order_id);
+
+/* run_resync.c */
+extern void qm_run_resync(QmRunMarket *market, const char *why);
+extern void qm_run_resync_advance(QmRunMarket *market);
+extern void qm_run_resync_trades(QmRunMarket *market);
+extern void qm_run_resync_answered(QmRunMarket *market);
+
+/* run_follow.c */
+extern QmFollow *qm_follow_open(const char *url, const char *name, QmError *error);
+extern void qm_follow_close(QmFollow *follow);
+extern int qm_follow_descriptor(const QmFollow *follow);
+extern void qm_follow_run(QmFollow *follow);
+extern bool qm_follow_may_ask(const QmFollow *follow);
+extern void qm_follow_ask(QmFollow *follow);
+extern bool qm_follow_ended(const QmFollow *follow);
+extern const char *qm_follow_failure(const QmFollow *follow);
+extern int64_t qm_follow_steps(const QmFollow *follow);
+
+#endif
