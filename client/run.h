@@ -55,7 +55,18 @@ typedef enum QmRunPhase
     QM_RUN_KNOWN    /* the exchange has it */
 } QmRunPhase;
 
-/* A live order of a market. */
+/* What became of a submission. */
+typedef enum QmRunOutcome
+{
+    QM_RUN_SETTLED, /* the store has it */
+    QM_RUN_REJECTED,
+    QM_RUN_NOT_PROCESSED,
+    QM_RUN_NOT_SENT,
+    QM_RUN_REPLY_LOST,
+    QM_RUN_ABSENT /* the exchange does not have it and cannot get it any more */
+} QmRunOutcome;
+
+/* A live order of a market. It stays until it has ended and no call about it is open. */
 struct QmRunOrder
 {
     QmRunMarket *market;
@@ -67,18 +78,22 @@ struct QmRunOrder
     int64_t due_ns; /* when it is to be asked for; INT64_MAX: it is not */
     int64_t pause_ms;
     int absent; /* answers "no such order" after the deadline */
-    bool canceling;
+    int calls;  /* that are open */
     bool asking;
-    bool closing; /* it has ended, and a call is still open */
-    bool locked;
-    const char *outcome; /* of its submission, not in the store yet; NULL: none */
+    bool canceling;
+    bool counted; /* its question is one of a synchronization's */
+    bool listed;  /* in the exchange's newest list */
+    bool ended;
+    QmRunOutcome outcome; /* of its submission, that the store does not have yet */
     char outcome_code[16];
+    char outcome_message[QM_DETAIL_SIZE];
     char client_order_id[QM_NAME_SIZE];
     char exchange_order_id[QM_NAME_SIZE];
     char side[QM_WORD_SIZE];
-    char price[QM_GRID_NUMBER_SIZE];
-    char quantity[QM_GRID_NUMBER_SIZE];
-    char lock_key[QM_LOCK_KEY_SIZE];
+    char price[QM_DECIMAL_TEXT];
+    char quantity[QM_DECIMAL_TEXT];
+    char state[QM_WORD_SIZE];        /* the store's, as the grid was told */
+    char lock_key[QM_LOCK_KEY_SIZE]; /* held until its answer; "": none */
 };
 
 /* How far the look at what may have been missed has come. */
@@ -112,7 +127,7 @@ struct QmRunMarket
     int64_t trades_saved; /* ... as the store has it */
     int64_t trades_version;
     bool trades_skip; /* a first start: what was before is not ours */
-    bool trades_gap;  /* an order has more than was booked: read trades from further back */
+    int trades_gap; /* an order has more than was booked: 1: read trades again, 2: from further back, 3: all of them */
     bool trades_asked;
     QmRunOrder **orders;
     size_t order_count;
@@ -215,13 +230,16 @@ extern void qm_run_order_ask(QmRunOrder *order);
 extern QmRunOrder *qm_run_order_find(QmRunMarket *market, int64_t order_id, const char *client_order_id);
 extern QmRunOrder *qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored);
 extern void qm_run_order_end(QmRunOrder *order);
+extern void qm_run_order_free(QmRunOrder *order);
+extern void qm_run_order_call_done(QmRunOrder *order);
 extern bool qm_run_orders_flush(QmRunMarket *market);
 
 /* run_report.c */
 extern bool qm_run_report(QmRunMarket *market, const QmReport *report);
 extern bool qm_run_report_order(QmRunMarket *market, const QmExchangeOrder *order, const char *source);
 extern bool qm_run_report_trade(QmRunMarket *market, const QmExchangeTrade *trade, const QmExchangeOrder *order);
-extern bool qm_run_tell_grid(QmRunMarket *market, const char *client_order_id);
+extern bool qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *reported);
+extern bool qm_run_state_is_live(const char *state);
 
 /* run_resync.c */
 extern void qm_run_resync(QmRunMarket *market, const char *why);

@@ -1,0 +1,188 @@
+/*
+ * What the exchange has said of orders: given to the store first, and then, as the
+ * store has it, to the grid. The same may come as a reply, by the stream and as an
+ * answer to a question; the store makes one of it.
+ */
+#include "run.h"
+
+#include <string.h>
+
+#include "decimal.h"
+#include "error.h"
+
+static void log_report(QmRunMarket *market, const QmReport *report, const QmReportResult *result);
+static bool is_less(const char *left, const char *right);
+
+/*
+ * qm_run_report books one report. False when the store has failed; then all that may
+ * have been missed is asked for once it is back.
+ */
+bool
+qm_run_report(QmRunMarket *market, const QmReport *report)
+{
+    QmRun *run = market->run;
+    QmReportResult result;
+    QmRunOrder *order;
+
+    if (!qm_run_store_ok(run,
+                         run->store->functions->apply_report(run->store, market->account->name, report, &result),
+                         "a report"))
+    {
+        qm_run_resync(market, "the store has not taken a report");
+        return false;
+    }
+    log_report(market, report, &result);
+    if (result.order_id == 0)
+        return true;
+    order = qm_run_order_find(market, result.order_id, report->client_order_id);
+    if (order != NULL && report->exchange_order_id != NULL)
+        qm_text_copy(order->exchange_order_id, sizeof(order->exchange_order_id), report->exchange_order_id);
+    if (order != NULL && !result.applied && report->trade_id == NULL && strcmp(order->state, result.state) == 0)
+        return true;
+    if (order != NULL)
+        return qm_run_tell_grid(market, order->client_order_id, report->cumulative_quantity);
+    if (report->client_order_id != NULL)
+        return qm_run_tell_grid(market, report->client_order_id, report->cumulative_quantity);
+    /* A trade of an order that we have forgotten: the grid compares its position with the ledger's. */
+    if (result.applied)
+        market->loaded = false;
+    return true;
+}
+
+/* log_report writes what a report has changed: fills and ends for everybody, the rest for those who look for it. */
+static void
+log_report(QmRunMarket *market, const QmReport *report, const QmReportResult *result)
+{
+    QmLog *log = &market->run->log;
+    bool fill = result->applied && report->trade_id != NULL && result->order_id != 0;
+
+    if (fill)
+        market->fills++;
+    if (result->applied || result->discrepancy[0] != '\0')
+        qm_log(log,
+               result->discrepancy[0] != '\0' && result->order_id != 0 ? QM_LOG_WARN
+               : fill                                                  ? QM_LOG_INFO
+                                                                       : QM_LOG_DEBUG,
+               fill ? "fill" : "order reported",
+               "account",
+               market->account->name,
+               "symbol",
+               report->symbol,
+               "order",
+               result->order_id != 0 ? QM_LOG_NUMBER(result->order_id) : NULL,
+               "client_order_id",
+               report->client_order_id,
+               "exchange_order_id",
+               report->exchange_order_id,
+               "state",
+               result->state,
+               "trade",
+               report->trade_id,
+               "price",
+               report->last_price,
+               "quantity",
+               report->last_quantity,
+               "source",
+               report->source,
+               "discrepancy",
+               result->discrepancy,
+               NULL);
+}
+
+/* qm_run_report_order books an order as an answer of the exchange shows it. */
+bool
+qm_run_report_order(QmRunMarket *market, const QmExchangeOrder *order, const char *source)
+{
+    const QmReport report = {
+        .symbol = order->symbol,
+        .client_order_id = order->client_order_id,
+        .exchange_order_id = order->exchange_order_id,
+        .state = order->state,
+        .cumulative_quantity = order->cumulative_quantity,
+        .event_time_us = order->time_us,
+        .source = source,
+    };
+
+    return qm_run_report(market, &report);
+}
+
+/* qm_run_report_trade books a trade of a list, or of the reply to an order's placement. */
+bool
+qm_run_report_trade(QmRunMarket *market, const QmExchangeTrade *trade, const QmExchangeOrder *order)
+{
+    const QmReport report = {
+        .symbol = market->config->symbol,
+        .client_order_id = order != NULL ? order->client_order_id : NULL,
+        .exchange_order_id = order != NULL ? order->exchange_order_id : trade->exchange_order_id,
+        .trade_id = trade->trade_id,
+        .last_quantity = trade->quantity,
+        .last_price = trade->price,
+        .commission = trade->commission,
+        .commission_asset = trade->commission_asset,
+        .is_maker = trade->is_maker,
+        .event_time_us = trade->time_us != 0 ? trade->time_us
+                         : order != NULL     ? order->time_us
+                                             : 0,
+        .source = order != NULL ? "reply" : "trade",
+    };
+
+    return qm_run_report(market, &report);
+}
+
+/*
+ * qm_run_tell_grid tells the grid what the store has of an order. reported is the
+ * quantity that the exchange says is filled, NULL where it does not say: where more
+ * is filled than was booked, trades are read again.
+ */
+bool
+qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *reported)
+{
+    QmRun *run = market->run;
+    QmStoredOrder stored;
+    QmRunOrder *order;
+    QmCode code =
+        run->store->functions->order_by_client_id(run->store, market->account->name, client_order_id, &stored);
+
+    if (code == QM_NOT_HELD)
+        return true;
+    if (!qm_run_store_ok(run, code, "an order"))
+    {
+        qm_run_resync(market, "the store has not told of an order");
+        return false;
+    }
+    if (reported != NULL && is_less(stored.filled_quantity, reported) && market->trades_gap == 0)
+        market->trades_gap = 1;
+    order = qm_run_order_know(market, &stored);
+    if (market->grid != NULL && market->loaded)
+        (void) qm_grid_stored(market->grid, &stored, qm_run_market_now(market));
+    if (order != NULL)
+        qm_text_copy(order->state, sizeof(order->state), stored.state);
+    if (order != NULL && !qm_run_state_is_live(stored.state))
+        qm_run_order_end(order);
+    market->dirty = true;
+    return true;
+}
+
+/* is_less compares two amounts. */
+static bool
+is_less(const char *left, const char *right)
+{
+    bool less = qm_decimal_cmp(qm_decimal_of(left), qm_decimal_of(right)) < 0;
+
+    qm_scratch_drop();
+    return less;
+}
+
+/* qm_run_state_is_live tells whether an order of this state still holds its slot. */
+bool
+qm_run_state_is_live(const char *state)
+{
+    static const char *const ends[] = {"filled", "canceled", "expired", "rejected", "aborted", "never_accepted"};
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+    {
+        if (strcmp(state, ends[i]) == 0)
+            return false;
+    }
+    return true;
+}
