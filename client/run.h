@@ -26,6 +26,7 @@
 #define QM_RUN_IN_FLIGHT_MAX 32   /* calls of a market that place or cancel; the rest stays a wish */
 #define QM_RUN_ACCEPT_US 12000000 /* how long after its window an exchange may still accept, with a margin */
 #define QM_RUN_RECV_WINDOW_US 5000000
+#define QM_RUN_SEND_WINDOW_US 5000000
 #define QM_RUN_ABSENT_ENOUGH 3 /* answers "no such order", after all that, before it is believed */
 
 #define QM_RUN_STRATEGY "grid"
@@ -224,15 +225,20 @@ extern void qm_run_market_forget(QmRunMarket *market);
 extern void qm_run_market_free(QmRunMarket *market);
 
 /* run_order.c */
-extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
-extern void qm_run_cancel(QmRunMarket *market, const QmGridWish *wish);
+extern bool qm_run_order_settle(QmRunOrder *order);
+extern int64_t qm_run_orders_ask(QmRunMarket *market);
 extern void qm_run_order_ask(QmRunOrder *order);
 extern QmRunOrder *qm_run_order_find(QmRunMarket *market, int64_t order_id, const char *client_order_id);
 extern QmRunOrder *qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored);
 extern void qm_run_order_end(QmRunOrder *order);
-extern void qm_run_order_free(QmRunOrder *order);
 extern void qm_run_order_call_done(QmRunOrder *order);
 extern bool qm_run_orders_flush(QmRunMarket *market);
+
+/* run_place.c */
+extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
+
+/* run_cancel.c */
+extern void qm_run_cancel(QmRunMarket *market, const QmGridWish *wish);
 
 /* run_report.c */
 extern bool qm_run_report(QmRunMarket *market, const QmReport *report);
@@ -245,7 +251,7 @@ extern bool qm_run_state_is_live(const char *state);
 extern void qm_run_resync(QmRunMarket *market, const char *why);
 extern void qm_run_resync_advance(QmRunMarket *market);
 extern void qm_run_resync_trades(QmRunMarket *market);
-extern void qm_run_resync_answered(QmRunMarket *market);
+extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *answer);
 
 /* run_follow.c */
 extern QmFollow *qm_follow_open(const char *url, const char *name, QmError *error);
