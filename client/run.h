@@ -205,11 +205,13 @@ extern QmExit qm_run_instance(const QmRunOptions *options);
 extern int64_t qm_run_now_ns(void);
 extern int64_t qm_run_wall_us(void);
 extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
+extern int64_t qm_run_send_before(const QmRunMarket *market, int64_t send_before_us);
 extern bool qm_run_may_trade(const QmRunMarket *market);
 extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
 
 /* run_account.c */
 extern bool qm_run_account_open(QmRun *run, QmRunAccount *account);
+extern void qm_run_account_unusable(QmRunAccount *account, const char *why);
 extern void qm_run_account_advance(QmRunAccount *account);
 extern int64_t qm_run_account_due(const QmRunAccount *account);
 extern QmRunMarket *qm_run_account_market(QmRunAccount *account, const char *symbol);
@@ -219,6 +221,8 @@ extern void qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *f
 extern void qm_run_market_turn(QmRunMarket *market);
 extern void qm_run_market_balances(QmRunMarket *market);
 extern void qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us);
+extern int64_t qm_run_market_wall(const QmRunMarket *market, int64_t time_us);
+extern QmStrategyState qm_run_market_state(const QmRunMarket *market, const char *document);
 extern int64_t qm_run_market_now(const QmRunMarket *market);
 extern bool qm_run_market_save(QmRunMarket *market);
 extern void qm_run_market_forget(QmRunMarket *market);
@@ -236,6 +240,12 @@ extern bool qm_run_orders_flush(QmRunMarket *market);
 
 /* run_place.c */
 extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
+
+extern void qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE]);
+
+/* run_reply.c */
+extern void qm_run_replied(void *argument, const QmExchangeAnswer *answer);
+extern void qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer);
 
 /* run_cancel.c */
 extern void qm_run_cancel(QmRunMarket *market, const QmGridWish *wish);
