@@ -1,0 +1,157 @@
+/*
+ * Cancels: recorded, sent, and their answers booked. That an order is not open any
+ * more is no answer: it is asked for, for it may have been filled.
+ */
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void send_cancel(QmRunOrder *order);
+static void canceled(void *argument, const QmExchangeAnswer *answer);
+static void resolve(QmRunOrder *order, const char *outcome, const QmExchangeAnswer *answer);
+
+/* qm_run_cancel cancels an order of ours, if it is there to be cancelled. */
+void
+qm_run_cancel(QmRunMarket *market, const QmGridWish *wish)
+{
+    QmRun *run = market->run;
+    QmCancellation cancellation;
+    QmRunOrder *order;
+    QmCode code = run->store->functions->cancel_order(run->store, market->account->name, wish->order_id, &cancellation);
+    bool send;
+
+    if (!qm_run_store_ok(run, code, "a cancel"))
+    {
+        qm_grid_canceled(market->grid, wish->order_id, false, qm_run_market_now(market));
+        qm_run_resync(market, "the store has not taken a cancel");
+        return;
+    }
+    order = qm_run_order_find(market, wish->order_id, NULL);
+    if (cancellation.outcome == QM_CANCEL_NOOP || cancellation.outcome == QM_CANCEL_ABORTED)
+    {
+        qm_grid_canceled(market->grid, wish->order_id, false, qm_run_market_now(market));
+        (void) qm_run_tell_grid(market,
+                                cancellation.client_order_id[0] != '\0' ? cancellation.client_order_id
+                                                                        : wish->client_order_id,
+                                NULL);
+        return;
+    }
+    qm_grid_canceled(market->grid, wish->order_id, true, qm_run_market_now(market));
+    send = (cancellation.outcome == QM_CANCEL_REQUESTED || cancellation.uncertain) &&
+           (strcmp(cancellation.state, "open") == 0 || strcmp(cancellation.state, "partially_filled") == 0);
+    if (send && order != NULL && !order->canceling)
+    {
+        qm_log(&run->log,
+               QM_LOG_INFO,
+               "cancel",
+               "account",
+               market->account->name,
+               "symbol",
+               market->config->symbol,
+               "order",
+               QM_LOG_NUMBER(order->order_id),
+               "client_order_id",
+               order->client_order_id,
+               "side",
+               order->side,
+               "price",
+               order->price,
+               "why",
+               qm_grid_why_name(wish->why),
+               NULL);
+        send_cancel(order);
+    }
+}
+
+/* send_cancel hands a cancel to the exchange. */
+static void
+send_cancel(QmRunOrder *order)
+{
+    QmRunMarket *market = order->market;
+    QmExchange *exchange = market->account->exchange;
+    const QmExchangeWhich which = {.symbol = market->config->symbol, .client_order_id = order->client_order_id};
+
+    order->canceling = true;
+    order->calls++;
+    market->in_flight++;
+    if (exchange->functions->cancel(exchange, &which, canceled, order) != QM_OK)
+    {
+        const QmExchangeAnswer none = {
+            .outcome = QM_EXCHANGE_NOT_SENT,
+            .message = exchange->functions->error(exchange)->message,
+        };
+
+        canceled(order, &none);
+    }
+}
+
+/* canceled takes the answer to a cancel. */
+static void
+canceled(void *argument, const QmExchangeAnswer *answer)
+{
+    QmRunOrder *order = argument;
+    QmRunMarket *market = order->market;
+    bool done = answer->outcome == QM_EXCHANGE_DONE;
+    bool unknown = answer->outcome == QM_EXCHANGE_UNKNOWN;
+
+    order->canceling = false;
+    market->in_flight--;
+    market->dirty = true;
+    if (!done)
+        qm_log(&market->run->log,
+               QM_LOG_WARN,
+               "not canceled, the exchange is asked",
+               "account",
+               market->account->name,
+               "symbol",
+               market->config->symbol,
+               "order",
+               QM_LOG_NUMBER(order->order_id),
+               "client_order_id",
+               order->client_order_id,
+               "code",
+               answer->code != 0 ? QM_LOG_NUMBER(answer->code) : NULL,
+               "reason",
+               answer->message,
+               NULL);
+    if (done && answer->order_count > 0)
+        (void) qm_run_report_order(market, &answer->orders[0], "reply");
+    resolve(order, done ? "done" : unknown ? "unknown" : "rejected", answer);
+    if (!done)
+    {
+        if (market->grid != NULL)
+            qm_grid_canceled(market->grid, order->order_id, false, qm_run_market_now(market));
+        qm_run_rest(market->account, answer);
+        qm_run_order_ask(order);
+    }
+    if (answer->cause == QM_CAUSE_CREDENTIALS)
+        qm_run_account_unusable(market->account, answer->message);
+    qm_run_order_call_done(order);
+}
+
+/* resolve tells the store how a cancel ended. That it knows better by now is no failure. */
+static void
+resolve(QmRunOrder *order, const char *outcome, const QmExchangeAnswer *answer)
+{
+    QmRunMarket *market = order->market;
+    QmRun *run = market->run;
+    QmReportResult result;
+    char code_text[16];
+    QmCode code;
+
+    snprintf(code_text, sizeof(code_text), "%d", answer->code);
+    code = run->store->functions->resolve_cancel(run->store,
+                                                 market->account->name,
+                                                 order->order_id,
+                                                 outcome,
+                                                 answer->code != 0 ? code_text : NULL,
+                                                 answer->message,
+                                                 &result);
+    if (code == QM_ERROR_SERVER && strcmp(run->store->functions->error(run->store)->sqlstate, "55000") == 0)
+        return;
+    if (!qm_run_store_ok(run, code, "the outcome of a cancel"))
+        qm_run_resync(market, "the store has not taken the outcome of a cancel");
+    else if (result.applied)
+        (void) qm_run_tell_grid(market, order->client_order_id, NULL);
+}
