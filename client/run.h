@@ -84,6 +84,7 @@ struct QmRunOrder
     bool canceling;
     bool counted; /* its question is one of a synchronization's */
     bool listed;  /* in the exchange's newest list */
+    bool missing; /* the exchange says that more is filled than was booked */
     bool ended;
     QmRunOutcome outcome; /* of its submission, that the store does not have yet */
     char outcome_code[16];
@@ -94,6 +95,7 @@ struct QmRunOrder
     char price[QM_DECIMAL_TEXT];
     char quantity[QM_DECIMAL_TEXT];
     char state[QM_WORD_SIZE];        /* the store's, as the grid was told */
+    char reported[QM_DECIMAL_TEXT];  /* filled, as the exchange says; "": it has not */
     char lock_key[QM_LOCK_KEY_SIZE]; /* held until its answer; "": none */
 };
 
@@ -125,6 +127,8 @@ struct QmRunMarket
     int64_t sync_pause_ms;
     int sync_queries;
     int64_t trades_from;  /* the next trade that may be missing */
+    int64_t trades_at;    /* the next one of the list that is being read */
+    int64_t trades_heard; /* by the stream */
     int64_t trades_saved; /* ... as the store has it */
     int64_t trades_version;
     bool trades_skip; /* a first start: what was before is not ours */
@@ -211,6 +215,7 @@ extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
 
 /* run_account.c */
 extern bool qm_run_account_open(QmRun *run, QmRunAccount *account);
+extern void qm_run_account_drain(QmRunAccount *account);
 extern void qm_run_account_unusable(QmRunAccount *account, const char *why);
 extern void qm_run_account_advance(QmRunAccount *account);
 extern int64_t qm_run_account_due(const QmRunAccount *account);
@@ -233,7 +238,7 @@ extern bool qm_run_order_settle(QmRunOrder *order);
 extern int64_t qm_run_orders_ask(QmRunMarket *market);
 extern void qm_run_order_ask(QmRunOrder *order);
 extern QmRunOrder *qm_run_order_find(QmRunMarket *market, int64_t order_id, const char *client_order_id);
-extern QmRunOrder *qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored);
+extern QmRunOrder *qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing);
 extern void qm_run_order_end(QmRunOrder *order);
 extern void qm_run_order_call_done(QmRunOrder *order);
 extern bool qm_run_orders_flush(QmRunMarket *market);
@@ -260,8 +265,12 @@ extern bool qm_run_state_is_live(const char *state);
 /* run_resync.c */
 extern void qm_run_resync(QmRunMarket *market, const char *why);
 extern void qm_run_resync_advance(QmRunMarket *market);
-extern void qm_run_resync_trades(QmRunMarket *market);
 extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *answer);
+
+/* run_mark.c */
+extern bool qm_run_mark_load(QmRunMarket *market);
+extern bool qm_run_mark_save(QmRunMarket *market);
+extern void qm_run_mark_heard(QmRunMarket *market, const char *trade_id);
 
 /* run_follow.c */
 extern QmFollow *qm_follow_open(const char *url, const char *name, QmError *error);

@@ -43,15 +43,15 @@ qm_run_order_find(QmRunMarket *market, int64_t order_id, const char *client_orde
 
 /*
  * qm_run_order_know returns the order that the store shows, which becomes known if
- * it lives; NULL when it has ended and was not known, or there is no memory, which
- * ends the instance.
+ * it lives, or fills of it are missing; NULL when it has ended and was not known, or
+ * there is no memory, which ends the instance.
  */
 QmRunOrder *
-qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored)
+qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing)
 {
     QmRunOrder *order = qm_run_order_find(market, stored->order_id, NULL);
 
-    if (order != NULL || !qm_run_state_is_live(stored->state))
+    if (order != NULL || !(missing || qm_run_state_is_live(stored->state)))
         return order;
     if (market->order_count == market->order_size)
     {
@@ -79,6 +79,8 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored)
     order->phase = strcmp(stored->state, "open") == 0 || strcmp(stored->state, "partially_filled") == 0
                        ? QM_RUN_KNOWN
                        : QM_RUN_UNKNOWN;
+    if (!qm_run_state_is_live(stored->state))
+        order->phase = QM_RUN_KNOWN;
     if (order->phase == QM_RUN_UNKNOWN)
         order->due_ns = qm_run_now_ns() + ASK_PAUSE_MIN_MS * QM_NS_PER_MS;
     qm_text_copy(order->client_order_id, sizeof(order->client_order_id), stored->client_order_id);

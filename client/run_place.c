@@ -301,7 +301,7 @@ known(Batch *batch, size_t number)
     qm_text_copy(stored.price, sizeof(stored.price), wanted->price);
     qm_text_copy(stored.quantity, sizeof(stored.quantity), wanted->quantity);
     qm_text_copy(stored.state, sizeof(stored.state), placement->state);
-    order = qm_run_order_know(batch->market, &stored);
+    order = qm_run_order_know(batch->market, &stored, false);
     if (order == NULL)
     {
         qm_run_unlock(batch->market->run, batch->keys[number]);

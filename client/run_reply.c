@@ -140,7 +140,7 @@ qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer)
     int64_t rest_ms = answer->retry_after_ms;
     int64_t until_ns;
 
-    if (answer->cause == QM_CAUSE_EXISTS || answer->cause == QM_CAUSE_LATE)
+    if (answer->outcome == QM_EXCHANGE_REFUSED || answer->cause == QM_CAUSE_EXISTS || answer->cause == QM_CAUSE_LATE)
         return;
     if (rest_ms < REST_MIN_MS)
         rest_ms = REST_MIN_MS;

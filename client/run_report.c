@@ -11,6 +11,7 @@
 #include "error.h"
 
 static void log_report(QmRunMarket *market, const QmReport *report, const QmReportResult *result);
+static void take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, bool missing);
 static bool is_less(const char *left, const char *right);
 
 /*
@@ -140,6 +141,7 @@ qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *r
     QmRun *run = market->run;
     QmStoredOrder stored;
     QmRunOrder *order;
+    bool missing;
     QmCode code =
         run->store->functions->order_by_client_id(run->store, market->account->name, client_order_id, &stored);
 
@@ -150,17 +152,38 @@ qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *r
         qm_run_resync(market, "the store has not told of an order");
         return false;
     }
-    if (reported != NULL && is_less(stored.filled_quantity, reported) && market->trades_gap == 0)
-        market->trades_gap = 1;
-    order = qm_run_order_know(market, &stored);
+    order = qm_run_order_find(market, stored.order_id, NULL);
+    if (reported == NULL && order != NULL && order->reported[0] != '\0')
+        reported = order->reported;
+    missing = reported != NULL && is_less(stored.filled_quantity, reported);
+    order = qm_run_order_know(market, &stored, missing);
     if (market->grid != NULL && market->loaded)
         (void) qm_grid_stored(market->grid, &stored, qm_run_market_now(market));
     if (order != NULL)
-        qm_text_copy(order->state, sizeof(order->state), stored.state);
-    if (order != NULL && !qm_run_state_is_live(stored.state))
-        qm_run_order_end(order);
+        take_over(order, &stored, reported, missing);
     market->dirty = true;
     return true;
+}
+
+/* take_over notes what the store and the exchange say of an order, and lets go of it when it has ended. */
+static void
+take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, bool missing)
+{
+    qm_text_copy(order->state, sizeof(order->state), stored->state);
+    order->missing = missing;
+    if (reported != NULL && reported != order->reported &&
+        (order->reported[0] == '\0' || is_less(order->reported, reported)))
+        qm_text_copy(order->reported, sizeof(order->reported), reported);
+    if (order->phase == QM_RUN_UNKNOWN && strcmp(stored->state, "submitted") != 0 &&
+        strcmp(stored->state, "unknown") != 0)
+    {
+        order->phase = QM_RUN_KNOWN;
+        order->due_ns = INT64_MAX;
+    }
+    if (missing && order->market->trades_gap == 0)
+        order->market->trades_gap = 1;
+    if (!missing && !qm_run_state_is_live(stored->state))
+        qm_run_order_end(order);
 }
 
 /* is_less compares two amounts. */
