@@ -141,7 +141,8 @@ struct QmRunMarket
     int asking;      /* other calls */
     int64_t data_us; /* time of the last price */
     int64_t turn_due_ns;
-    unsigned pauses; /* as told to the log */
+    int64_t balances_told; /* the account's balances_number of what the grid was told */
+    unsigned pauses;       /* as told to the log */
     char base_asset[QM_WORD_SIZE * 2];
     char quote_asset[QM_WORD_SIZE * 2];
     char price[QM_GRID_NUMBER_SIZE];
@@ -170,7 +171,8 @@ struct QmRunAccount
     int64_t retry_ns;
     QmRunBalance *balances;
     size_t balance_count;
-    int calls; /* that are open */
+    int64_t balances_number; /* grows with every news of them */
+    int calls;               /* that are open, but those of its markets */
 };
 
 struct QmRun
@@ -219,19 +221,23 @@ extern void qm_run_account_drain(QmRunAccount *account);
 extern void qm_run_account_unusable(QmRunAccount *account, const char *why);
 extern void qm_run_account_advance(QmRunAccount *account);
 extern int64_t qm_run_account_due(const QmRunAccount *account);
+extern const char *qm_run_account_free(const QmRunAccount *account, const char *asset);
 extern QmRunMarket *qm_run_account_market(QmRunAccount *account, const char *symbol);
 
 /* run_market.c */
 extern void qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters);
 extern void qm_run_market_turn(QmRunMarket *market);
-extern void qm_run_market_balances(QmRunMarket *market);
 extern void qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us);
 extern int64_t qm_run_market_wall(const QmRunMarket *market, int64_t time_us);
 extern QmStrategyState qm_run_market_state(const QmRunMarket *market, const char *document);
 extern int64_t qm_run_market_now(const QmRunMarket *market);
+
+/* run_wish.c */
+extern void qm_run_wishes(QmRunMarket *market);
+extern void qm_run_market_balances(QmRunMarket *market);
+extern void qm_run_market_pauses(QmRunMarket *market);
 extern bool qm_run_market_save(QmRunMarket *market);
-extern void qm_run_market_forget(QmRunMarket *market);
-extern void qm_run_market_free(QmRunMarket *market);
+extern bool qm_run_market_store(QmRunMarket *market, const QmExchangeMarket *filters);
 
 /* run_order.c */
 extern bool qm_run_order_settle(QmRunOrder *order);
@@ -260,6 +266,7 @@ extern bool qm_run_report(QmRunMarket *market, const QmReport *report);
 extern bool qm_run_report_order(QmRunMarket *market, const QmExchangeOrder *order, const char *source);
 extern bool qm_run_report_trade(QmRunMarket *market, const QmExchangeTrade *trade, const QmExchangeOrder *order);
 extern bool qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *reported);
+extern bool qm_run_same_amount(const char *left, const char *right);
 extern bool qm_run_state_is_live(const char *state);
 
 /* run_resync.c */

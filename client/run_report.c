@@ -196,6 +196,16 @@ is_less(const char *left, const char *right)
     return less;
 }
 
+/* qm_run_same_amount tells whether two texts are the same number. */
+bool
+qm_run_same_amount(const char *left, const char *right)
+{
+    bool same = qm_decimal_cmp(qm_decimal_of(left), qm_decimal_of(right)) == 0;
+
+    qm_scratch_drop();
+    return same;
+}
+
 /* qm_run_state_is_live tells whether an order of this state still holds its slot. */
 bool
 qm_run_state_is_live(const char *state)

@@ -66,7 +66,7 @@ qm_run_resync_advance(QmRunMarket *market)
         market->sync_due_ns > qm_run_now_ns() || market->run->store_lost)
         return;
     market->asked_anew = false;
-    if (!qm_run_mark_load(market) || !qm_run_orders_flush(market) || !know_stored(market))
+    if (!qm_run_orders_flush(market) || !know_stored(market) || !qm_run_mark_load(market))
     {
         again_later(market, NULL);
         return;

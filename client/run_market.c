@@ -1,0 +1,229 @@
+/*
+ * One market: its grid, and the grid's turns.
+ *
+ * The grid learns what has happened at once, and is asked for its wishes when the
+ * loop has taken in all that there is. Its state is saved with every order that it
+ * places, and now and then, when fills have changed it: what was not saved follows
+ * from the store's orders and position.
+ */
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "moment.h"
+
+#define TURN_EVERY_MS 1000
+
+static bool make_grid(QmRunMarket *market, const QmExchangeMarket *filters);
+static bool load(QmRunMarket *market);
+static bool reconcile(QmRunMarket *market);
+
+/* qm_run_market_filters takes the market as the exchange has it, the first time and when its filters have changed. */
+void
+qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters)
+{
+    const QmGridFilters of_grid = {
+        .tick_size = filters->tick_size,
+        .step_size = filters->step_size,
+        .min_quantity = filters->min_quantity,
+        .max_quantity = filters->max_quantity,
+        .min_notional = filters->min_notional,
+    };
+    QmError error = {0};
+
+    market->filters_due = false;
+    market->dirty = true;
+    qm_text_copy(market->base_asset, sizeof(market->base_asset), filters->base_asset);
+    qm_text_copy(market->quote_asset, sizeof(market->quote_asset), filters->quote_asset);
+    if (!qm_run_market_store(market, filters))
+    {
+        market->filters_due = true;
+        return;
+    }
+    if (market->grid == NULL && !make_grid(market, filters))
+        return;
+    if (qm_grid_filters(market->grid, &of_grid, &error) != QM_OK)
+        qm_log(&market->run->log,
+               QM_LOG_ERROR,
+               "the market's filters do not fit the grid",
+               "account",
+               market->account->name,
+               "symbol",
+               market->config->symbol,
+               "reason",
+               error.message,
+               NULL);
+}
+
+/* make_grid makes the grid of the market. One that cannot be made ends the instance: the configuration is wrong. */
+static bool
+make_grid(QmRunMarket *market, const QmExchangeMarket *filters)
+{
+    QmGridOptions options = {0};
+    QmError error = {0};
+
+    qm_grid_options_of(market->run->config, market->config, &options);
+    options.strategy = QM_RUN_STRATEGY;
+    options.fee_from_base = true;
+    options.filters = (QmGridFilters){
+        .tick_size = filters->tick_size,
+        .step_size = filters->step_size,
+        .min_quantity = filters->min_quantity,
+        .max_quantity = filters->max_quantity,
+        .min_notional = filters->min_notional,
+    };
+    market->grid = qm_grid_new(&options, &error);
+    if (market->grid != NULL)
+        return true;
+    qm_log(&market->run->log,
+           QM_LOG_ERROR,
+           "the grid cannot be made",
+           "account",
+           market->account->name,
+           "symbol",
+           market->config->symbol,
+           "reason",
+           error.message,
+           NULL);
+    qm_run_stop(market->run, "a grid cannot be made", QM_EXIT_CONFIG);
+    return false;
+}
+
+/*
+ * qm_run_market_now returns the time that the grid lives by: this machine's clock,
+ * or, when it follows a paper exchange step by step, that of the data.
+ */
+int64_t
+qm_run_market_now(const QmRunMarket *market)
+{
+    return market->run->follow != NULL ? market->data_us : qm_run_wall_us();
+}
+
+/* qm_run_market_wall returns when a time of the grid is by this machine's clock. */
+int64_t
+qm_run_market_wall(const QmRunMarket *market, int64_t time_us)
+{
+    return time_us == 0 ? 0 : qm_run_wall_us() + (time_us - qm_run_market_now(market));
+}
+
+/* qm_run_market_state returns what the store is given to save the document. */
+QmStrategyState
+qm_run_market_state(const QmRunMarket *market, const char *document)
+{
+    const QmRun *run = market->run;
+
+    return (QmStrategyState){
+        .symbol = market->config->symbol,
+        .strategy = QM_RUN_STRATEGY,
+        .document = document,
+        .version = market->state_version,
+        .instance = run->epoch != 0 ? run->instance : NULL,
+        .epoch = run->epoch,
+    };
+}
+
+/* qm_run_market_price tells the grid a price. */
+void
+qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us)
+{
+    market->data_us = time_us;
+    qm_text_copy(market->price, sizeof(market->price), price);
+    market->dirty = true;
+    if (market->grid != NULL && market->loaded)
+        (void) qm_grid_price(market->grid, price, qm_run_market_now(market));
+}
+
+/* qm_run_market_turn asks the grid what it wants, if something has happened, and does it. */
+void
+qm_run_market_turn(QmRunMarket *market)
+{
+    int64_t now_ns = qm_run_now_ns();
+
+    if (!market->dirty && market->turn_due_ns > now_ns)
+        return;
+    market->turn_due_ns = now_ns + TURN_EVERY_MS * QM_NS_PER_MS;
+    if (market->grid == NULL || market->sync != QM_RUN_SYNCED || !market->owned || market->run->store_lost)
+        return;
+    market->dirty = false;
+    if (!market->loaded && !load(market))
+        return;
+    if (qm_grid_wants_reconcile(market->grid) && !reconcile(market))
+        return;
+    if (market->account->balances_told != market->account->balances_number)
+        qm_run_market_balances(market);
+    if (qm_run_may_trade(market))
+        qm_run_wishes(market);
+    qm_run_market_pauses(market);
+}
+
+/* load takes over the state that is stored, this instance's or another's, and what is live. */
+static bool
+load(QmRunMarket *market)
+{
+    QmRun *run = market->run;
+    char *document = NULL;
+    QmError error = {0};
+    QmCode code = run->store->functions->load_state(run->store,
+                                                    market->account->name,
+                                                    market->config->symbol,
+                                                    QM_RUN_STRATEGY,
+                                                    &document,
+                                                    &market->state_version);
+
+    if (!qm_run_store_ok(run, code, "the grid's state"))
+        return false;
+    code = qm_grid_load(market->grid, document, &error);
+    qm_free(document);
+    if (code != QM_OK)
+    {
+        qm_log(&run->log,
+               QM_LOG_ERROR,
+               "the grid's state cannot be read",
+               "account",
+               market->account->name,
+               "symbol",
+               market->config->symbol,
+               "reason",
+               error.message,
+               NULL);
+        qm_run_stop(run, "a grid's state cannot be read", QM_EXIT_INTERNAL);
+        return false;
+    }
+    market->loaded = reconcile(market);
+    if (market->loaded && market->price[0] != '\0')
+        (void) qm_grid_price(market->grid, market->price, qm_run_market_now(market));
+    if (market->loaded)
+        qm_run_market_balances(market);
+    if (market->loaded && run->stopping)
+        qm_grid_exit(market->grid, run->config->system.cancel_on_exit, run->config->system.close_positions_on_exit);
+    return market->loaded;
+}
+
+/* reconcile tells the grid which orders of its live, and what its position is by the ledger. */
+static bool
+reconcile(QmRunMarket *market)
+{
+    QmRun *run = market->run;
+    const QmStoreFunctions *store = run->store->functions;
+    const char *account = market->account->name;
+    const char *symbol = market->config->symbol;
+    QmStoredOrder *orders = NULL;
+    QmStoredPosition *positions = NULL;
+    size_t order_count = 0;
+    size_t position_count = 0;
+    bool fine =
+        qm_run_store_ok(run,
+                        store->open_orders(run->store, account, symbol, QM_RUN_STRATEGY, &orders, &order_count),
+                        "the live orders") &&
+        qm_run_store_ok(run,
+                        store->positions(run->store, account, symbol, QM_RUN_STRATEGY, &positions, &position_count),
+                        "the position");
+
+    if (fine)
+        qm_grid_reconcile(market->grid, orders, order_count, position_count > 0 ? positions[0].quantity : "0");
+    qm_free(orders);
+    qm_free(positions);
+    return fine;
+}
