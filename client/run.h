@@ -141,6 +141,8 @@ struct QmRunMarket
     int asking;      /* other calls */
     int64_t data_us; /* time of the last price */
     int64_t turn_due_ns;
+    int64_t balances_step; /* in which the grid was told: between two steps of data it is told once, whichever answer
+                              comes first */
     int64_t balances_told; /* the account's balances_number of what the grid was told */
     unsigned pauses;       /* as told to the log */
     char base_asset[QM_WORD_SIZE * 2];

@@ -17,6 +17,7 @@
 #define TURN_EVERY_MS 1000
 
 static bool make_grid(QmRunMarket *market, const QmExchangeMarket *filters);
+static void tell_price(QmRunMarket *market);
 static bool load(QmRunMarket *market);
 static bool reconcile(QmRunMarket *market);
 
@@ -132,7 +133,22 @@ qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us)
     qm_text_copy(market->price, sizeof(market->price), price);
     market->dirty = true;
     if (market->grid != NULL && market->loaded)
-        (void) qm_grid_price(market->grid, price, qm_run_market_now(market));
+        tell_price(market);
+}
+
+/* tell_price tells the grid the last price. */
+static void
+tell_price(QmRunMarket *market)
+{
+    if (!qm_grid_price(market->grid, market->price, qm_run_market_now(market)))
+        qm_log(&market->run->log,
+               QM_LOG_WARN,
+               "a price that is no number of ours",
+               "symbol",
+               market->config->symbol,
+               "price",
+               market->price,
+               NULL);
 }
 
 /* qm_run_market_turn asks the grid what it wants, if something has happened, and does it. */
@@ -151,7 +167,8 @@ qm_run_market_turn(QmRunMarket *market)
         return;
     if (qm_grid_wants_reconcile(market->grid) && !reconcile(market))
         return;
-    if (market->account->balances_told != market->account->balances_number)
+    if (market->balances_told != market->account->balances_number &&
+        (market->run->follow == NULL || market->balances_step != market->run->steps))
         qm_run_market_balances(market);
     if (qm_run_may_trade(market))
         qm_run_wishes(market);
@@ -193,7 +210,7 @@ load(QmRunMarket *market)
     }
     market->loaded = reconcile(market);
     if (market->loaded && market->price[0] != '\0')
-        (void) qm_grid_price(market->grid, market->price, qm_run_market_now(market));
+        tell_price(market);
     if (market->loaded)
         qm_run_market_balances(market);
     if (market->loaded && run->stopping)

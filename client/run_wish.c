@@ -83,6 +83,7 @@ qm_run_market_balances(QmRunMarket *market)
     const char *base = qm_run_account_free(market->account, market->base_asset);
 
     market->balances_told = market->account->balances_number;
+    market->balances_step = market->run->steps;
     if (market->grid == NULL || !market->loaded || !market->account->balances_known)
         return;
     if (!qm_grid_balances(market->grid, quote, base))
