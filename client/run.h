@@ -16,6 +16,7 @@
 #ifndef QM_RUN_H
 #define QM_RUN_H
 
+#include "binance.h"
 #include "command.h"
 #include "config.h"
 #include "exchange.h"
@@ -169,8 +170,9 @@ struct QmRunAccount
     bool markets_asked;
     bool balances_asked;
     bool balances_known;
-    bool unusable; /* the key is refused: no order leaves until somebody mends it */
-    int64_t retry_ns;
+    bool unusable;      /* the key is refused: no order leaves until somebody mends it */
+    int64_t retry_ns;   /* no order leaves before */
+    int64_t ask_due_ns; /* nothing is asked again before */
     QmRunBalance *balances;
     size_t balance_count;
     int64_t balances_number; /* grows with every news of them */
@@ -217,12 +219,16 @@ extern int64_t qm_run_send_before(const QmRunMarket *market, int64_t send_before
 extern bool qm_run_may_trade(const QmRunMarket *market);
 extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
 
+/* run_open.c */
+extern bool qm_run_open(QmRun *run);
+extern void qm_run_close(QmRun *run);
+extern void qm_run_addresses(const QmRun *run, const QmExchangeConfig *config, QmBinanceOptions *options);
+
 /* run_account.c */
 extern bool qm_run_account_open(QmRun *run, QmRunAccount *account);
 extern void qm_run_account_drain(QmRunAccount *account);
 extern void qm_run_account_unusable(QmRunAccount *account, const char *why);
 extern void qm_run_account_advance(QmRunAccount *account);
-extern int64_t qm_run_account_due(const QmRunAccount *account);
 extern const char *qm_run_account_free(const QmRunAccount *account, const char *asset);
 extern QmRunMarket *qm_run_account_market(QmRunAccount *account, const char *symbol);
 
