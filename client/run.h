@@ -31,6 +31,7 @@
 #define QM_RUN_ABSENT_ENOUGH 3 /* answers "no such order", after all that, before it is believed */
 
 #define QM_RUN_STRATEGY "grid"
+#define QM_RUN_URL_SIZE 2100
 
 typedef struct QmRun QmRun;
 typedef struct QmRunAccount QmRunAccount;
@@ -166,6 +167,7 @@ struct QmRunAccount
     const QmExchangeConfig *config;
     QmExchange *exchange;
     bool user_up;
+    bool market_up;
     bool draining; /* reports are held back until all markets are synchronized */
     bool markets_asked;
     bool balances_asked;
@@ -199,6 +201,8 @@ struct QmRun
     int signal_fd;
     int64_t epoch; /* of a registered instance; 0: there is none */
     char instance[QM_NAME_SIZE];
+    char paper_ws_api[QM_RUN_URL_SIZE]; /* of the paper exchange */
+    char paper_stream[QM_RUN_URL_SIZE];
     bool stopping;
     int64_t stop_by_ns;
     int signal_number; /* the second one: end now */
@@ -214,15 +218,23 @@ struct QmRun
 extern QmExit qm_run_instance(const QmRunOptions *options);
 extern int64_t qm_run_now_ns(void);
 extern int64_t qm_run_wall_us(void);
-extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
-extern int64_t qm_run_send_before(const QmRunMarket *market, int64_t send_before_us);
 extern bool qm_run_may_trade(const QmRunMarket *market);
 extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
+
+/* run_store.c */
+extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
+extern void qm_run_store_look(QmRun *run);
+
+/* run_say.c */
+extern void qm_run_progress(QmRun *run);
+extern void qm_run_say_end(QmRun *run);
 
 /* run_open.c */
 extern bool qm_run_open(QmRun *run);
 extern void qm_run_close(QmRun *run);
 extern void qm_run_addresses(const QmRun *run, const QmExchangeConfig *config, QmBinanceOptions *options);
+
+extern int64_t qm_run_send_before(const QmRunMarket *market, int64_t send_before_us);
 
 /* run_account.c */
 extern bool qm_run_account_open(QmRun *run, QmRunAccount *account);
@@ -292,6 +304,7 @@ extern QmFollow *qm_follow_open(const char *url, const char *name, QmError *erro
 extern void qm_follow_close(QmFollow *follow);
 extern int qm_follow_descriptor(const QmFollow *follow);
 extern void qm_follow_run(QmFollow *follow);
+extern bool qm_follow_is_asking(const QmFollow *follow);
 extern bool qm_follow_may_ask(const QmFollow *follow);
 extern void qm_follow_ask(QmFollow *follow);
 extern bool qm_follow_ended(const QmFollow *follow);

@@ -122,9 +122,11 @@ listen(void *argument, const QmExchangeEvent *event)
             stream_down(account, event->text);
             break;
         case QM_HEARD_MARKET_UP:
+            account->market_up = true;
             qm_log(log, QM_LOG_INFO, "prices are heard", "account", account->name, NULL);
             break;
         case QM_HEARD_MARKET_DOWN:
+            account->market_up = false;
             qm_log(log, QM_LOG_WARN, "prices are not heard", "account", account->name, "why", event->text, NULL);
             break;
         case QM_HEARD_NOTICE:

@@ -141,6 +141,13 @@ qm_follow_may_ask(const QmFollow *follow)
     return follow->joined && !follow->asking && !follow->ended && follow->failure[0] == '\0';
 }
 
+/* qm_follow_is_asking tells whether a step was asked for and is not over yet. */
+bool
+qm_follow_is_asking(const QmFollow *follow)
+{
+    return follow->asking;
+}
+
 /* qm_follow_run does what is due, without waiting. */
 void
 qm_follow_run(QmFollow *follow)

@@ -172,6 +172,8 @@ qm_run_market_turn(QmRunMarket *market)
         qm_run_market_balances(market);
     if (qm_run_may_trade(market))
         qm_run_wishes(market);
+    else
+        market->dirty = true;
     qm_run_market_pauses(market);
 }
 

@@ -1,0 +1,95 @@
+/*
+ * The store, when it fails: what is lost, what is not, and when it is asked again.
+ *
+ * A store that cannot be reached, or cannot write, is noted once. Until a question
+ * that changes nothing has been answered, no order leaves and nothing else is given
+ * to it; its markets then ask for everything that they may have missed.
+ */
+#include "run.h"
+
+#include <string.h>
+
+#include "moment.h"
+
+#define PAUSE_MIN_MS 200
+#define PAUSE_MAX_MS 5000
+
+/*
+ * qm_run_store_ok tells whether a call of the store has done its work. what says what
+ * was given to it or asked of it. That nobody has what was asked for is no failure.
+ */
+bool
+qm_run_store_ok(QmRun *run, QmCode code, const char *what)
+{
+    const QmError *error = run->store->functions->error(run->store);
+
+    if (code == QM_OK || code == QM_NOT_HELD)
+        return true;
+    switch (code)
+    {
+        case QM_ERROR_CONNECT:
+        case QM_ERROR_UNCERTAIN:
+        case QM_ERROR_READ_ONLY:
+        case QM_ERROR_LIMIT:
+        case QM_ERROR_VERSION:
+        case QM_ERROR_PROTOCOL:
+            if (!run->store_lost)
+                qm_log(&run->log,
+                       QM_LOG_ERROR,
+                       "the store is gone: no order leaves until it is back",
+                       "at",
+                       what,
+                       "sqlstate",
+                       error->sqlstate,
+                       "reason",
+                       error->message,
+                       NULL);
+            run->store_lost = true;
+            run->store_pause_ms = PAUSE_MIN_MS;
+            run->store_retry_ns = qm_run_now_ns() + PAUSE_MIN_MS * QM_NS_PER_MS;
+            break;
+        default:
+            qm_log(&run->log,
+                   QM_LOG_ERROR,
+                   "the store has refused something",
+                   "at",
+                   what,
+                   "sqlstate",
+                   error->sqlstate,
+                   "reason",
+                   error->message,
+                   NULL);
+            break;
+    }
+    return false;
+}
+
+/* qm_run_store_look asks a store that was gone whether it is back. */
+void
+qm_run_store_look(QmRun *run)
+{
+    const QmRunMarket *market = &run->markets[0];
+    char *document = NULL;
+    int64_t version;
+    QmCode code;
+
+    if (!run->store_lost || run->store_retry_ns > qm_run_now_ns())
+        return;
+    code = run->store->functions->load_state(run->store,
+                                             market->account->name,
+                                             market->config->symbol,
+                                             QM_RUN_STRATEGY,
+                                             &document,
+                                             &version);
+    qm_free(document);
+    if (code == QM_OK)
+    {
+        run->store_lost = false;
+        qm_log(&run->log, QM_LOG_INFO, "the store is back", NULL);
+        return;
+    }
+    run->store_pause_ms *= 2;
+    if (run->store_pause_ms > PAUSE_MAX_MS)
+        run->store_pause_ms = PAUSE_MAX_MS;
+    run->store_retry_ns = qm_run_now_ns() + run->store_pause_ms * QM_NS_PER_MS;
+}
