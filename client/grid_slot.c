@@ -142,25 +142,31 @@ qm_grid_past_is_live(const QmGrid *grid, QmGridNumber slot_price)
     return false;
 }
 
+/* oldest_ended returns the past order of the smallest id that has ended, or NULL. */
+static QmGridPast *
+oldest_ended(QmGridState *state)
+{
+    QmGridPast *oldest = NULL;
+
+    for (int i = 0; i < state->past_count; i++)
+        if (state->past[i].order.kind == QM_GRID_ENDED &&
+            (oldest == NULL || state->past[i].order.id < oldest->order.id))
+            oldest = &state->past[i];
+    return oldest;
+}
+
 /* qm_grid_past_keep remembers an order without a slot, in place of the oldest that has ended; false: all others are live. */
 bool
 qm_grid_past_keep(QmGrid *grid, QmGridNumber slot_price, const QmGridOrder *order)
 {
     QmGridState *state = &grid->state;
-    QmGridPast *room = NULL;
+    QmGridPast *room;
 
     if (state->past_count < QM_GRID_PAST_MAX)
         room = &state->past[state->past_count++];
-    for (int i = 0; i < state->past_count && state->past_count == QM_GRID_PAST_MAX && room != &state->past[i]; i++)
-    {
-        QmGridPast *past = &state->past[i];
-
-        if (past->order.kind == QM_GRID_ENDED && (room == NULL || past->order.id < room->order.id))
-            room = past;
-    }
-    if (room == NULL)
+    else if ((room = oldest_ended(state)) == NULL)
         return false;
-    if (room->order.id > state->forgotten_id)
+    else if (room->order.id > state->forgotten_id)
         state->forgotten_id = room->order.id;
     room->slot_price = slot_price;
     room->order = *order;
