@@ -110,7 +110,7 @@ read_counts(const QmGridOptions *options, QmGridTerms *terms, QmError *error)
     if (options->cleanup_interval_us < 0 || options->margin_lock_us < 0 || options->retry_us < 0 ||
         options->valid_us < 0 || options->stop_loss_us < 0)
         return wrong(error, "a time of the grid is negative");
-    if (options->market_risk.enabled &&
+    if ((options->market_risk.enabled || (options->risk.enabled && options->risk.trend_filter_enabled)) &&
         (options->market_risk.average_window < 1 || options->market_risk.average_window > QM_GRID_CANDLES_MAX ||
          options->market_risk.monitor_symbols.count > QM_GRID_MONITORED_MAX))
         return wrong(error,
@@ -234,4 +234,189 @@ qm_grid_options_of(const QmConfig *config, const QmMarketConfig *market, QmGridO
     options->stop_loss_us = STOP_LOSS_US;
     options->risk = market->grid_risk;
     options->market_risk = config->risk;
+}
+
+/* qm_grid_filters takes filters of the market that have changed. */
+QmCode
+qm_grid_filters(QmGrid *grid, const QmGridFilters *filters, QmError *error)
+{
+    QmGridMarket market;
+    QmCode code = read_filters(&grid->terms, filters, &market, error);
+
+    if (code == QM_OK && grid->state.anchor % market.tick != 0)
+        code = wrong(error, "the grid's anchor is no multiple of the tick size %s", filters->tick_size);
+    grid->filters_fit = code == QM_OK;
+    if (code == QM_OK)
+        grid->market = market;
+    return code;
+}
+
+/* qm_grid_price takes the market's price; the first one ever, rounded down to a tick, is the grid's anchor. */
+bool
+qm_grid_price(QmGrid *grid, const char *price, int64_t now_us)
+{
+    QmGridNumber read;
+
+    if (!qm_grid_read_small(price, &read) || read < grid->market.tick)
+        return false;
+    grid->price = read;
+    if (grid->state.anchor == 0)
+    {
+        grid->state.anchor = qm_grid_floor(read, grid->market.tick);
+        grid->changed = true;
+    }
+    qm_grid_risk_price(grid, now_us);
+    return true;
+}
+
+/* read_free reads a free balance; NULL is not known. A balance that is beyond all orders counts as the greatest number. */
+static bool
+read_free(const char *text, QmGridNumber *balance)
+{
+    QmGridNumber read = -1;
+
+    if (text != NULL && (!qm_grid_read(text, &read) || read < 0))
+        return false;
+    *balance = read;
+    return true;
+}
+
+/* qm_grid_balances takes what is free on the account; NULL: not known, then it does not limit. */
+bool
+qm_grid_balances(QmGrid *grid, const char *free_quote, const char *free_base)
+{
+    QmGridNumber quote;
+    QmGridNumber base;
+
+    if (!read_free(free_quote, &quote) || !read_free(free_base, &base))
+        return false;
+    grid->free_quote = quote;
+    grid->free_base = base;
+    return true;
+}
+
+/* qm_grid_changed says whether the state differs from what was saved. */
+bool
+qm_grid_changed(const QmGrid *grid)
+{
+    return grid->changed;
+}
+
+/* qm_grid_saved is told that the document of this moment was saved. */
+void
+qm_grid_saved(QmGrid *grid)
+{
+    grid->changed = false;
+    grid->peak_saved = grid->state.peak;
+}
+
+/* qm_grid_exit makes the grid stop. */
+void
+qm_grid_exit(QmGrid *grid, bool cancel_orders, bool close_position)
+{
+    grid->exiting = true;
+    grid->exit_cancels = cancel_orders || close_position;
+    grid->exit_closes = close_position;
+}
+
+/* qm_grid_exit_done says whether nothing is left to do of what qm_grid_exit was asked for. */
+bool
+qm_grid_exit_done(const QmGrid *grid)
+{
+    if (!grid->exiting)
+        return false;
+    if (grid->exit_cancels)
+    {
+        if (grid->state.closer.order.kind != QM_GRID_NONE || qm_grid_live(grid, QM_GRID_BUY) > 0 ||
+            qm_grid_live(grid, QM_GRID_SELL) > 0)
+            return false;
+        for (int i = 0; i < grid->state.past_count; i++)
+            if (grid->state.past[i].order.kind == QM_GRID_LIVE)
+                return false;
+    }
+    return !grid->exit_closes || qm_grid_closable(grid, qm_grid_position(grid)) == 0;
+}
+
+/* qm_grid_resume ends the pause after a stop loss. */
+void
+qm_grid_resume(QmGrid *grid)
+{
+    grid->changed = grid->changed || grid->state.stop_loss_since_us != 0;
+    grid->state.stop_loss_since_us = 0;
+}
+
+/* qm_grid_wants_reconcile says whether the store's list of orders and the ledger's position are to be told. */
+bool
+qm_grid_wants_reconcile(const QmGrid *grid)
+{
+    return grid->wants_reconcile;
+}
+
+/* qm_grid_status fills numbers for people. */
+void
+qm_grid_status(const QmGrid *grid, QmGridStatus *status)
+{
+    const QmGridState *state = &grid->state;
+    QmGridNumber cost;
+    QmGridNumber profit;
+
+    memset(status, 0, sizeof(*status));
+    status->pauses = grid->pauses;
+    status->slots = state->slot_count;
+    status->filled = qm_grid_layers(grid);
+    status->buys = qm_grid_live(grid, QM_GRID_BUY);
+    status->sells = qm_grid_live(grid, QM_GRID_SELL);
+    for (int i = 0; i < state->slot_count; i++)
+        status->waiting += state->slots[i].order.kind == QM_GRID_WISHED;
+    status->waiting += state->closer.order.kind == QM_GRID_WISHED;
+    status->late = state->late;
+    if (state->anchor != 0)
+        qm_grid_print(state->anchor, status->anchor);
+    if (grid->price != 0)
+        qm_grid_print(grid->price, status->price);
+    qm_grid_worth(grid, &cost, &profit);
+    qm_grid_print(qm_grid_position(grid), status->position);
+    qm_grid_print(state->loose, status->loose);
+    qm_grid_print(cost, status->cost);
+    qm_grid_print(profit, status->unrealized);
+    qm_grid_print(state->peak, status->peak);
+    status->pause_risk_since_us = state->risk_since_us;
+    status->pause_stop_loss_since_us = state->stop_loss_since_us;
+    status->margin_until_us = state->margin_until_us;
+}
+
+/* qm_grid_pause_name returns a reason to pause as a word; NULL for what is none. */
+const char *
+qm_grid_pause_name(QmGridPause pause)
+{
+    static const char *const names[] = {"no_price",
+                                        "safety",
+                                        "risk_control",
+                                        "margin_lock",
+                                        "funds",
+                                        "layers",
+                                        "trend",
+                                        "stop_loss",
+                                        "closing",
+                                        "filters",
+                                        "minimum",
+                                        "slots",
+                                        "orders",
+                                        "reconcile",
+                                        "exit"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if ((unsigned) pause == 1U << i)
+            return names[i];
+    return NULL;
+}
+
+/* qm_grid_why_name returns the reason of a wish as a word. */
+const char *
+qm_grid_why_name(QmGridWhy why)
+{
+    static const char *const names[] =
+        {"grid", "cleanup", "risk_control", "stop_loss", "take_profit", "exit", "reprice", "clash"};
+
+    return names[why];
 }

@@ -286,7 +286,7 @@ extern bool qm_grid_exit_done(const QmGrid *grid);
 /* qm_grid_resume ends the pause after a stop loss. */
 extern void qm_grid_resume(QmGrid *grid);
 
-extern void qm_grid_status(const QmGrid *grid, int64_t now_us, QmGridStatus *status);
+extern void qm_grid_status(const QmGrid *grid, QmGridStatus *status);
 extern const char *qm_grid_pause_name(QmGridPause pause);
 extern const char *qm_grid_why_name(QmGridWhy why);
 
