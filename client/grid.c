@@ -178,6 +178,7 @@ set_up(QmGrid *grid, const QmGridOptions *options, QmError *error)
     grid->free_quote = -1;
     grid->free_base = -1;
     grid->filters_fit = true;
+    grid->wants_reconcile = true;
     return QM_OK;
 }
 
@@ -343,13 +344,6 @@ qm_grid_resume(QmGrid *grid)
 {
     grid->changed = grid->changed || grid->state.stop_loss_since_us != 0;
     grid->state.stop_loss_since_us = 0;
-}
-
-/* qm_grid_wants_reconcile says whether the store's list of orders and the ledger's position are to be told. */
-bool
-qm_grid_wants_reconcile(const QmGrid *grid)
-{
-    return grid->wants_reconcile;
 }
 
 /* qm_grid_status fills numbers for people. */

@@ -95,7 +95,7 @@ typedef enum QmGridWishKind
 {
     QM_GRID_PLACE,
     QM_GRID_CANCEL, /* cancel_order, then say qm_grid_canceled */
-    QM_GRID_ASK     /* order_by_client_id, then say qm_grid_stored */
+    QM_GRID_ASK     /* order_by_client_id, then say qm_grid_stored or qm_grid_unknown */
 } QmGridWishKind;
 
 /* Why an order is to be cancelled or placed. */
@@ -245,13 +245,16 @@ extern void qm_grid_saved(QmGrid *grid);
 
 /*
  * qm_grid_reconcile takes the store's list of our live orders, and our position by
- * its ledger (fills less commissions; NULL: do not compare). Orders that the grid
- * does not know are taken into their slots, known ones that are not in the list are
- * asked for. Once no question is open the positions of the slots are made to add up
- * to the ledger's: what is missing is taken from the highest slots, what is too much
- * is loose. Call it after loading, and when qm_grid_wants_reconcile says so.
+ * its ledger (fills less commissions): read it before and after the orders, and
+ * leave it out (NULL) when the two differ. Orders that the grid does not know are
+ * taken into their slots, known ones that are not in the list are asked for. When
+ * all wishes and questions are answered, the slots are made to add up to the ledger:
+ * what is missing is taken from the highest ones, what is too much is loose. Call it
+ * whenever qm_grid_wants_reconcile says so, which is at the start, and again once
+ * its questions are answered. false: an order or the position could not be read.
  */
-extern void qm_grid_reconcile(QmGrid *grid, const QmStoredOrder *orders, size_t count, const char *position);
+extern QM_MUST_CHECK bool qm_grid_reconcile(QmGrid *grid, const QmStoredOrder *orders, size_t count,
+                                            const char *position, int64_t now_us);
 extern bool qm_grid_wants_reconcile(const QmGrid *grid);
 
 /* What has happened. false: a text is no number of ours, nothing changed. */
@@ -260,7 +263,10 @@ extern QM_MUST_CHECK bool qm_grid_candle(QmGrid *grid, const char *symbol, int64
                                          const char *volume, bool closed, int64_t now_us);
 extern QM_MUST_CHECK bool qm_grid_balances(QmGrid *grid, const char *free_quote, const char *free_base);
 extern QmGridEffect qm_grid_order(QmGrid *grid, const QmGridOrderEvent *event, int64_t now_us);
+
+/* qm_grid_stored takes an order as the store has it at this moment; qm_grid_unknown, that the store has no such order. */
 extern QmGridEffect qm_grid_stored(QmGrid *grid, const QmStoredOrder *order, int64_t now_us);
+extern void qm_grid_unknown(QmGrid *grid, int64_t order_id);
 
 /*
  * qm_grid_wishes fills out with at most max wishes and returns how many. The

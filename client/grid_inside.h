@@ -4,7 +4,8 @@
  * grid.c           options, filters, inputs, status
  * grid_number.c    decimals as whole numbers
  * grid_slot.c      slots, orders that have ended, and the booking of fills
- * grid_order.c     what is told of orders: events, answers, reconciliation
+ * grid_order.c     what is told of orders
+ * grid_answer.c    what has become of wishes; reconciliation
  * grid_wish.c      what the grid wants
  * grid_cleanup.c   which orders are too many
  * grid_risk.c      candles, losses, profits, the check at the start
@@ -52,10 +53,11 @@ typedef struct QmGridOrder
     QmGridSide side;
     bool post_only;
     bool reduce_only;
-    bool told;   /* wished: the wish has been given out since the start */
-    bool unsure; /* live: the store has to be asked what became of it */
-    bool cancel; /* is to be cancelled, for why */
-    bool partly; /* the exchange has filled some of it */
+    bool told;    /* wished: the wish has been given out since the start */
+    bool unsure;  /* live: the store has to be asked what became of it */
+    bool cancel;  /* is to be cancelled, for why */
+    bool refused; /* a refusal was told of it: it counts once */
+    bool listed;  /* in the list that is being reconciled */
     QmGridWhy why;
     int64_t id;
     int64_t valid_until_us;

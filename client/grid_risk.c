@@ -215,7 +215,7 @@ qm_grid_is_safe(const QmGrid *grid)
     const QmGridTerms *terms = &grid->terms;
     QmGridNumber money = grid->free_quote;
 
-    if (qm_grid_position(grid) > 0)
+    if (qm_grid_layers(grid) > 0)
         return true;
     if (terms->interval * QM_GRID_ONE <= (2 * grid->price + terms->interval) * terms->fee_rate)
         return false;

@@ -218,7 +218,6 @@ qm_grid_book(QmGrid *grid, QmGridNumber slot_price, QmGridOrder *order, QmGridNu
     QmGridNumber more_fee;
 
     order->filled += more;
-    order->partly = order->partly || more > 0;
     if (fee != NULL && (filled > order->fee_filled || (filled == order->fee_filled && *fee > order->fee)))
     {
         order->fee = *fee;
