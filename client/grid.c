@@ -108,8 +108,8 @@ read_counts(const QmGridOptions *options, QmGridTerms *terms, QmError *error)
         return wrong(error,
                      "order_cleanup_threshold or cleanup_batch_size is below 1, or position_safety_check has no sense");
     if (options->cleanup_interval_us < 0 || options->margin_lock_us < 0 || options->retry_us < 0 ||
-        options->valid_us < 0 || options->stop_loss_us < 0)
-        return wrong(error, "a time of the grid is negative");
+        options->valid_us <= 0 || options->stop_loss_us < 0)
+        return wrong(error, "a time of the grid is negative, or valid_us is 0");
     if ((options->market_risk.enabled || (options->risk.enabled && options->risk.trend_filter_enabled)) &&
         (options->market_risk.average_window < 1 || options->market_risk.average_window > QM_GRID_CANDLES_MAX ||
          options->market_risk.monitor_symbols.count > QM_GRID_MONITORED_MAX))

@@ -41,7 +41,7 @@
 
 #define QM_GRID_NUMBER_SIZE 32
 #define QM_GRID_SLOT_SIZE 32    /* bytes of a slot's name */
-#define QM_GRID_REQUEST_SIZE 64 /* bytes of a request_id that the grid makes */
+#define QM_GRID_REQUEST_SIZE 72 /* bytes of a request_id that the grid makes */
 #define QM_GRID_SLOTS_MAX 180   /* slots with an order, a position or a mark; more are not bought */
 #define QM_GRID_WINDOW_MAX 80   /* levels below the price, and above it */
 #define QM_GRID_WISHES_MAX 100  /* what one call of qm_grid_wishes can be asked for */
@@ -79,7 +79,7 @@ typedef struct QmGridOptions
     int64_t cleanup_interval_us;
     int64_t margin_lock_us;   /* no purchases for so long after one was refused for want of funds */
     int64_t retry_us;         /* a slot rests for so long after its order was refused */
-    int64_t valid_us;         /* how long a wish may still be placed */
+    int64_t valid_us;         /* how long a wish may still be placed; above 0 */
     int64_t stop_loss_us;     /* no purchases for so long after a stop loss; 0: until qm_grid_resume */
     QmGridRiskConfig risk;    /* of this market; copied */
     QmRiskConfig market_risk; /* of the monitored symbols; copied */

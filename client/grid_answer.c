@@ -133,8 +133,6 @@ qm_grid_refused(QmGrid *grid, int64_t order_id, QmGridRefusal refusal, int64_t n
     order->refused = true;
     if (slot == NULL && (slot = qm_grid_slot_make(grid, past->slot_price)) == NULL)
         return;
-    if (slot->order.id == order_id)
-        order = &slot->order;
     grid->changed = true;
     rest(slot, now_us + grid->terms.retry_us);
     switch (refusal)

@@ -183,6 +183,8 @@ ended(QmGrid *grid, QmGridOrder *order, QmGridSlot *slot, const News *news)
         slot->post_only_failures = 0;
     if (news->state != QM_ORDER_FILLED && slot->rest_until_us < news->now_us + grid->terms.retry_us)
         slot->rest_until_us = news->now_us + grid->terms.retry_us;
+    else if (news->state == QM_ORDER_FILLED)
+        slot->rest_until_us = 0;
     qm_grid_end(grid, slot);
 }
 
