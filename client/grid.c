@@ -244,12 +244,22 @@ qm_grid_filters(QmGrid *grid, const QmGridFilters *filters, QmError *error)
     QmGridMarket market;
     QmCode code = read_filters(&grid->terms, filters, &market, error);
 
-    if (code == QM_OK && grid->state.anchor % market.tick != 0)
-        code = wrong(error, "the grid's anchor is no multiple of the tick size %s", filters->tick_size);
     grid->filters_fit = code == QM_OK;
-    if (code == QM_OK)
-        grid->market = market;
-    return code;
+    if (code != QM_OK)
+        return code;
+    grid->market = market;
+    qm_grid_fit_anchor(grid);
+    return QM_OK;
+}
+
+/* qm_grid_fit_anchor moves an anchor that is on no tick any more to the next one below. Slots keep their prices. */
+void
+qm_grid_fit_anchor(QmGrid *grid)
+{
+    QmGridNumber anchor = qm_grid_floor(grid->state.anchor, grid->market.tick);
+
+    grid->changed = grid->changed || anchor != grid->state.anchor;
+    grid->state.anchor = anchor;
 }
 
 /* qm_grid_price takes the market's price; the first one ever, rounded down to a tick, is the grid's anchor. */

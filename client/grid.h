@@ -42,8 +42,8 @@
 #define QM_GRID_NUMBER_SIZE 32
 #define QM_GRID_SLOT_SIZE 32    /* bytes of a slot's name */
 #define QM_GRID_REQUEST_SIZE 72 /* bytes of a request_id that the grid makes */
-#define QM_GRID_SLOTS_MAX 180   /* slots with an order, a position or a mark; more are not bought */
-#define QM_GRID_WINDOW_MAX 80   /* levels below the price, and above it */
+#define QM_GRID_SLOTS_MAX 160   /* slots with an order, a position or a mark; more are not bought */
+#define QM_GRID_WINDOW_MAX 64   /* levels below the price, and above it */
 #define QM_GRID_WISHES_MAX 100  /* what one call of qm_grid_wishes can be asked for */
 #define QM_GRID_CANDLES_MAX 500 /* of an average */
 #define QM_GRID_MONITORED_MAX 16

@@ -25,7 +25,7 @@
 
 #define QM_GRID_ONE INT64_C(100000000)
 #define QM_GRID_CLIENT_ID_SIZE 40
-#define QM_GRID_PAST_MAX 32
+#define QM_GRID_PAST_MAX 24
 #define QM_GRID_SYMBOL_SIZE 24
 #define QM_GRID_STRATEGY_SIZE 17
 #define QM_GRID_VERSION 1
@@ -199,6 +199,9 @@ extern QmGridNumber qm_grid_product_up(QmGridNumber left, QmGridNumber right);
 extern QmGridNumber qm_grid_quotient(QmGridNumber dividend, QmGridNumber divisor);
 extern QmGridNumber qm_grid_floor(QmGridNumber number, QmGridNumber unit);
 
+/* grid.c */
+extern void qm_grid_fit_anchor(QmGrid *grid);
+
 /* grid_slot.c */
 extern void qm_grid_slot_name(QmGridNumber price, char out[QM_GRID_SLOT_SIZE]);
 extern bool qm_grid_slot_price(const char *name, QmGridNumber *price);
@@ -216,6 +219,9 @@ extern void qm_grid_take(QmGrid *grid, QmGridNumber quantity);
 extern void qm_grid_end(QmGrid *grid, QmGridSlot *slot);
 extern void qm_grid_tidy(QmGrid *grid);
 extern QmGridNumber qm_grid_position(const QmGrid *grid);
+
+/* grid_state.c */
+extern const char *qm_grid_kind_name(QmGridOrderKind kind);
 
 /* grid_wish.c */
 extern QmGridNumber qm_grid_sellable(const QmGrid *grid, QmGridNumber position, QmGridNumber price);

@@ -297,10 +297,10 @@ static QmGridNumber
 sale_price(const Turn *turn, const QmGridSlot *slot)
 {
     const QmGrid *grid = turn->grid;
-    QmGridNumber price = greater(slot->price, turn->highest_buy) + grid->terms.interval;
+    QmGridNumber price = slot->price + grid->terms.interval;
 
-    if (slot->price + grid->terms.interval > turn->highest_buy)
-        price = slot->price + grid->terms.interval;
+    if (price <= turn->highest_buy)
+        price = turn->highest_buy + grid->terms.interval;
     return qm_grid_floor(price + grid->market.tick - 1, grid->market.tick);
 }
 
@@ -431,7 +431,7 @@ buy(Turn *turn)
 
         if (turn->count == turn->max || grid->hold_until_us[QM_GRID_BUY] > turn->now_us)
             return;
-        if (level * 10 >= grid->price * 10 - interval || level % grid->market.tick != 0)
+        if (level * 10 >= grid->price * 10 - interval)
             continue;
         if (active + made >= grid->terms.cleanup_threshold)
             ends = QM_GRID_PAUSE_ORDERS;
