@@ -27,7 +27,7 @@ qm_grid_kind_name(QmGridOrderKind kind)
 static void
 put(json_t *object, const char *key, json_t *value, bool *failed)
 {
-    if (object == NULL || json_object_set_new(object, key, value) != 0)
+    if (json_object_set_new(object, key, value) != 0)
         *failed = true;
 }
 
