@@ -191,6 +191,8 @@ qm_grid_new(const QmGridOptions *options, QmError *error)
     if (grid == NULL)
     {
         (void) wrong(error, "no memory for the grid");
+        if (error != NULL)
+            error->code = QM_ERROR_MEMORY;
         return NULL;
     }
     if (set_up(grid, options, error) != QM_OK)

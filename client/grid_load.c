@@ -187,9 +187,11 @@ read_slot(Reader *reader, const json_t *object, QmGridSlot *slot)
     int64_t failures = integer(reader, object, "post_only_failures");
 
     slot->price = positive(reader, object, "price");
-    slot->position = positive(reader, object, "position");
+    slot->position = number(reader, object, "position");
     slot->cleaned = positive(reader, object, "cleaned_at");
     slot->failed_side = (QmGridSide) word(reader, object, "failed_side", side_word, QM_GRID_SELL + 1);
+    if (slot->position < 0)
+        refuse(reader, QM_ERROR_ARGUMENT, "position is negative");
     if (failures > QM_GRID_POST_ONLY_TRIES)
         refuse(reader, QM_ERROR_ARGUMENT, "post_only_failures is above %d", QM_GRID_POST_ONLY_TRIES);
     slot->post_only_failures = (int) failures;
@@ -304,7 +306,7 @@ qm_grid_load(QmGrid *grid, const char *document, QmError *error)
     json_t *object = NULL;
 
     if (state == NULL)
-        refuse(&reader, QM_ERROR_LIMIT, "there is no memory");
+        refuse(&reader, QM_ERROR_MEMORY, "there is no memory");
     else if (document != NULL)
     {
         object = json_loads(document, JSON_REJECT_DUPLICATES, &where);
