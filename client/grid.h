@@ -41,9 +41,9 @@
 
 #define QM_GRID_NUMBER_SIZE 32
 #define QM_GRID_SLOT_SIZE 32    /* bytes of a slot's name */
-#define QM_GRID_REQUEST_SIZE 64 /* bytes of a request_id that the grid makes */
-#define QM_GRID_SLOTS_MAX 200   /* slots with an order, a position or a mark; more are not bought */
-#define QM_GRID_WINDOW_MAX 100  /* levels below the price, and above it */
+#define QM_GRID_REQUEST_SIZE 72 /* bytes of a request_id that the grid makes */
+#define QM_GRID_SLOTS_MAX 160   /* slots with an order, a position or a mark; more are not bought */
+#define QM_GRID_WINDOW_MAX 64   /* levels below the price, and above it */
 #define QM_GRID_WISHES_MAX 100  /* what one call of qm_grid_wishes can be asked for */
 #define QM_GRID_CANDLES_MAX 500 /* of an average */
 #define QM_GRID_MONITORED_MAX 16
@@ -79,7 +79,7 @@ typedef struct QmGridOptions
     int64_t cleanup_interval_us;
     int64_t margin_lock_us;   /* no purchases for so long after one was refused for want of funds */
     int64_t retry_us;         /* a slot rests for so long after its order was refused */
-    int64_t valid_us;         /* how long a wish may still be placed */
+    int64_t valid_us;         /* how long a wish may still be placed; above 0 */
     int64_t stop_loss_us;     /* no purchases for so long after a stop loss; 0: until qm_grid_resume */
     QmGridRiskConfig risk;    /* of this market; copied */
     QmRiskConfig market_risk; /* of the monitored symbols; copied */
@@ -95,7 +95,7 @@ typedef enum QmGridWishKind
 {
     QM_GRID_PLACE,
     QM_GRID_CANCEL, /* cancel_order, then say qm_grid_canceled */
-    QM_GRID_ASK     /* order_by_client_id, then say qm_grid_stored */
+    QM_GRID_ASK     /* order_by_client_id, then say qm_grid_stored or qm_grid_unknown */
 } QmGridWishKind;
 
 /* Why an order is to be cancelled or placed. */
@@ -245,13 +245,16 @@ extern void qm_grid_saved(QmGrid *grid);
 
 /*
  * qm_grid_reconcile takes the store's list of our live orders, and our position by
- * its ledger (fills less commissions; NULL: do not compare). Orders that the grid
- * does not know are taken into their slots, known ones that are not in the list are
- * asked for. Once no question is open the positions of the slots are made to add up
- * to the ledger's: what is missing is taken from the highest slots, what is too much
- * is loose. Call it after loading, and when qm_grid_wants_reconcile says so.
+ * its ledger (fills less commissions): read it before and after the orders, and
+ * leave it out (NULL) when the two differ. Orders that the grid does not know are
+ * taken into their slots, known ones that are not in the list are asked for. When
+ * all wishes and questions are answered, the slots are made to add up to the ledger:
+ * what is missing is taken from the highest ones, what is too much is loose. Call it
+ * whenever qm_grid_wants_reconcile says so, which is at the start, and again once
+ * its questions are answered. false: an order or the position could not be read.
  */
-extern void qm_grid_reconcile(QmGrid *grid, const QmStoredOrder *orders, size_t count, const char *position);
+extern QM_MUST_CHECK bool qm_grid_reconcile(QmGrid *grid, const QmStoredOrder *orders, size_t count,
+                                            const char *position, int64_t now_us);
 extern bool qm_grid_wants_reconcile(const QmGrid *grid);
 
 /* What has happened. false: a text is no number of ours, nothing changed. */
@@ -260,7 +263,10 @@ extern QM_MUST_CHECK bool qm_grid_candle(QmGrid *grid, const char *symbol, int64
                                          const char *volume, bool closed, int64_t now_us);
 extern QM_MUST_CHECK bool qm_grid_balances(QmGrid *grid, const char *free_quote, const char *free_base);
 extern QmGridEffect qm_grid_order(QmGrid *grid, const QmGridOrderEvent *event, int64_t now_us);
+
+/* qm_grid_stored takes an order as the store has it at this moment; qm_grid_unknown, that the store has no such order. */
 extern QmGridEffect qm_grid_stored(QmGrid *grid, const QmStoredOrder *order, int64_t now_us);
+extern void qm_grid_unknown(QmGrid *grid, int64_t order_id);
 
 /*
  * qm_grid_wishes fills out with at most max wishes and returns how many. The
@@ -286,7 +292,7 @@ extern bool qm_grid_exit_done(const QmGrid *grid);
 /* qm_grid_resume ends the pause after a stop loss. */
 extern void qm_grid_resume(QmGrid *grid);
 
-extern void qm_grid_status(const QmGrid *grid, int64_t now_us, QmGridStatus *status);
+extern void qm_grid_status(const QmGrid *grid, QmGridStatus *status);
 extern const char *qm_grid_pause_name(QmGridPause pause);
 extern const char *qm_grid_why_name(QmGridWhy why);
 
