@@ -13,6 +13,7 @@
 
 /* Every command, in the order of help. */
 static const QmCommand *const commands[] = {
+    &qm_command_run,
     &qm_command_status,
     &qm_command_orders,
     &qm_command_positions,
@@ -28,6 +29,7 @@ static const QmCommand *const commands[] = {
 };
 
 static QmExit command_run(const QmCommand *command, int count, char **arguments);
+static bool is_file(const char *argument);
 static bool is_help(const char *argument);
 
 /* qm_program runs what the command line asks for, and returns the exit code. */
@@ -48,6 +50,8 @@ qm_program(int count, char **arguments)
         printf("quantmesh %s\n", qm_version());
         return QM_EXIT_OK;
     }
+    if (is_file(arguments[1]))
+        return command_run(&qm_command_run, count - 1, arguments + 1);
     if (arguments[1][0] == '-')
         return qm_say_usage(NULL, "unknown option \"%s\"", arguments[1]);
     command = qm_command_find(arguments[1]);
@@ -79,6 +83,17 @@ command_run(const QmCommand *command, int count, char **arguments)
         exit_code = command->run(&invocation);
     qm_client_free(invocation.client);
     return exit_code;
+}
+
+/* is_file tells whether the command line begins with a configuration file, as that of the earlier system did. */
+static bool
+is_file(const char *argument)
+{
+    size_t length = strlen(argument);
+
+    return strncmp(argument, "--config", strlen("--config")) == 0 ||
+           (length > 5 && strcmp(argument + length - 5, ".yaml") == 0) ||
+           (length > 4 && strcmp(argument + length - 4, ".yml") == 0);
 }
 
 /* is_help tells whether an argument asks for help. */

@@ -90,6 +90,7 @@ extern const QmCommand qm_command_orders;
 extern const QmCommand qm_command_positions;
 extern const QmCommand qm_command_reconcile;
 extern const QmCommand qm_command_resume;
+extern const QmCommand qm_command_run;
 extern const QmCommand qm_command_status;
 
 /* command.c */

@@ -192,6 +192,14 @@ qm_run_may_trade(const QmRunMarket *market)
            !market->run->store_lost && account->retry_ns <= qm_run_now_ns();
 }
 
+/* qm_run_send_before returns until when an order may leave: as long as the store allows. */
+int64_t
+qm_run_send_before(const QmRunMarket *market, int64_t send_before_us)
+{
+    (void) market;
+    return send_before_us;
+}
+
 /* is_idle tells whether nothing is left to do before the exchange's next step: no call, no doubt, no pause. */
 static bool
 is_idle(const QmRun *run)

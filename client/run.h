@@ -31,7 +31,6 @@
 #define QM_RUN_ABSENT_ENOUGH 3 /* answers "no such order", after all that, before it is believed */
 
 #define QM_RUN_STRATEGY "grid"
-#define QM_RUN_URL_SIZE 2100
 
 typedef struct QmRun QmRun;
 typedef struct QmRunAccount QmRunAccount;
@@ -43,10 +42,12 @@ typedef struct QmFollow QmFollow;
 typedef struct QmRunOptions
 {
     const QmConfig *config;
-    const char *paper_url;        /* of a paper exchange, instead of every exchange of the configuration */
-    const char *paper_stream_url; /* default: paper_url as ws:// */
-    const char *follow_url;       /* of its admin port */
-    bool json;                    /* log lines */
+    const char *paper_url; /* of a paper exchange, instead of every exchange of the configuration; with the next two */
+    const char *paper_ws_api_url;
+    const char *paper_stream_url;
+    const char *paper_ca_file; /* its certificate; NULL: the system's */
+    const char *follow_url;    /* of its admin port */
+    bool json;                 /* log lines */
     int log_descriptor;
 } QmRunOptions;
 
@@ -201,13 +202,12 @@ struct QmRun
     int signal_fd;
     int64_t epoch; /* of a registered instance; 0: there is none */
     char instance[QM_NAME_SIZE];
-    char paper_ws_api[QM_RUN_URL_SIZE]; /* of the paper exchange */
-    char paper_stream[QM_RUN_URL_SIZE];
     bool stopping;
     int64_t stop_by_ns;
     int signal_number; /* the second one: end now */
     QmExit exit_code;
     bool ended;
+    bool closing;
     int64_t progress_due_ns;
     int64_t save_due_ns;
     int64_t began_ns;
@@ -224,6 +224,7 @@ extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
 /* run_store.c */
 extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
 extern void qm_run_store_look(QmRun *run);
+extern QmExit qm_run_exit_of(QmCode code);
 
 /* run_say.c */
 extern void qm_run_progress(QmRun *run);

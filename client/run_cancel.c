@@ -140,6 +140,9 @@ resolve(QmRunOrder *order, const char *outcome, const QmExchangeAnswer *answer)
     char code_text[16];
     QmCode code;
 
+    /* A cancel whose end was not told may be asked for again after some seconds. */
+    if (run->store_lost)
+        return;
     snprintf(code_text, sizeof(code_text), "%d", answer->code);
     code = run->store->functions->resolve_cancel(run->store,
                                                  market->account->name,

@@ -129,7 +129,7 @@ qm_run_order_ask(QmRunOrder *order)
     QmExchange *exchange = market->account->exchange;
     const QmExchangeWhich which = {.symbol = market->config->symbol, .client_order_id = order->client_order_id};
 
-    if (order->asking || order->ended)
+    if (order->asking || order->ended || market->run->closing)
         return;
     if (exchange->functions->query(exchange, &which, asked, order) != QM_OK)
     {
@@ -236,7 +236,7 @@ qm_run_order_settle(QmRunOrder *order)
 {
     QmRunMarket *market = order->market;
     QmRunOutcome outcome = order->outcome;
-    bool told = outcome == QM_RUN_ABSENT ? absence_told(order) : outcome_told(order);
+    bool told = !market->run->store_lost && (outcome == QM_RUN_ABSENT ? absence_told(order) : outcome_told(order));
 
     if (told && outcome == QM_RUN_NOT_PROCESSED)
         told = withdraw(order);

@@ -25,7 +25,8 @@ qm_run_report(QmRunMarket *market, const QmReport *report)
     QmReportResult result;
     QmRunOrder *order;
 
-    if (!qm_run_store_ok(run,
+    if (run->store_lost ||
+        !qm_run_store_ok(run,
                          run->store->functions->apply_report(run->store, market->account->name, report, &result),
                          "a report"))
     {
@@ -142,9 +143,10 @@ qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *r
     QmStoredOrder stored;
     QmRunOrder *order;
     bool missing;
-    QmCode code =
-        run->store->functions->order_by_client_id(run->store, market->account->name, client_order_id, &stored);
+    QmCode code = QM_ERROR_CONNECT;
 
+    if (!run->store_lost)
+        code = run->store->functions->order_by_client_id(run->store, market->account->name, client_order_id, &stored);
     if (code == QM_NOT_HELD)
         return true;
     if (!qm_run_store_ok(run, code, "an order"))

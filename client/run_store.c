@@ -14,6 +14,8 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 5000
 
+static void lost(QmRun *run, const char *what, const QmError *error);
+
 /*
  * qm_run_store_ok tells whether a call of the store has done its work. what says what
  * was given to it or asked of it. That nobody has what was asked for is no failure.
@@ -33,20 +35,7 @@ qm_run_store_ok(QmRun *run, QmCode code, const char *what)
         case QM_ERROR_LIMIT:
         case QM_ERROR_VERSION:
         case QM_ERROR_PROTOCOL:
-            if (!run->store_lost)
-                qm_log(&run->log,
-                       QM_LOG_ERROR,
-                       "the store is gone: no order leaves until it is back",
-                       "at",
-                       what,
-                       "sqlstate",
-                       error->sqlstate,
-                       "reason",
-                       error->message,
-                       NULL);
-            run->store_lost = true;
-            run->store_pause_ms = PAUSE_MIN_MS;
-            run->store_retry_ns = qm_run_now_ns() + PAUSE_MIN_MS * QM_NS_PER_MS;
+            lost(run, what, error);
             break;
         default:
             qm_log(&run->log,
@@ -62,6 +51,27 @@ qm_run_store_ok(QmRun *run, QmCode code, const char *what)
             break;
     }
     return false;
+}
+
+/* lost notes that the store is gone, once. */
+static void
+lost(QmRun *run, const char *what, const QmError *error)
+{
+    if (run->store_lost)
+        return;
+    run->store_lost = true;
+    run->store_pause_ms = PAUSE_MIN_MS;
+    run->store_retry_ns = qm_run_now_ns() + PAUSE_MIN_MS * QM_NS_PER_MS;
+    qm_log(&run->log,
+           QM_LOG_ERROR,
+           "the store is gone: no order leaves until it is back",
+           "at",
+           what,
+           "sqlstate",
+           error->sqlstate,
+           "reason",
+           error->message,
+           NULL);
 }
 
 /* qm_run_store_look asks a store that was gone whether it is back. */
@@ -92,4 +102,31 @@ qm_run_store_look(QmRun *run)
     if (run->store_pause_ms > PAUSE_MAX_MS)
         run->store_pause_ms = PAUSE_MAX_MS;
     run->store_retry_ns = qm_run_now_ns() + run->store_pause_ms * QM_NS_PER_MS;
+}
+
+/* qm_run_exit_of returns how an instance ends that a failure of its store or its locks keeps from starting. */
+QmExit
+qm_run_exit_of(QmCode code)
+{
+    switch (code)
+    {
+        case QM_ERROR_CONNECT:
+        case QM_ERROR_UNCERTAIN:
+            return QM_EXIT_CONNECT;
+        case QM_ERROR_VERSION:
+            return QM_EXIT_VERSION;
+        case QM_ERROR_PERMISSION:
+            return QM_EXIT_PERMISSION;
+        case QM_ERROR_READ_ONLY:
+            return QM_EXIT_READ_ONLY;
+        case QM_ERROR_LIMIT:
+            return QM_EXIT_LIMIT;
+        case QM_ERROR_ARGUMENT:
+        case QM_ERROR_UNSUPPORTED:
+            return QM_EXIT_CONFIG;
+        case QM_ERROR_MEMORY:
+            return QM_EXIT_INTERNAL;
+        default:
+            return QM_EXIT_REFUSED;
+    }
 }
