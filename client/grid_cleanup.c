@@ -74,6 +74,8 @@ qm_grid_cleanup(QmGrid *grid, int64_t now_us)
     int sells = qm_grid_live(grid, QM_GRID_SELL);
     int batch = grid->terms.cleanup_batch;
 
+    if (grid->cleanup_us == 0)
+        grid->cleanup_us = now_us; /* the first one is due an interval after the start */
     if (buys + sells < grid->terms.cleanup_threshold || now_us - grid->cleanup_us < grid->terms.cleanup_interval_us)
         return;
     grid->cleanup_us = now_us;

@@ -239,19 +239,23 @@ cancel_marked(Turn *turn)
         cancel(turn, state->past[i].slot_price, &state->past[i].order);
 }
 
-/* is_free says whether a slot can have an order at that price now. */
+/* is_free says whether a slot can have an order now. */
 static bool
-is_free(const Turn *turn, QmGridSlot *slot, QmGridNumber price)
+is_free(const Turn *turn, QmGridSlot *slot)
 {
     const QmGrid *grid = turn->grid;
 
     if (slot->rest_until_us <= turn->now_us)
         slot->rest_until_us = 0;
-    if (slot->order.kind != QM_GRID_NONE || slot->rest_until_us != 0 || qm_grid_past_is_live(grid, slot->price))
-        return false;
-    /* What cleanup has cancelled comes again when the market has come an interval nearer than it was then. */
-    return slot->cleaned == 0 ||
-           distance_of(price, grid->price) + grid->terms.interval <= distance_of(price, slot->cleaned);
+    return slot->order.kind == QM_GRID_NONE && slot->rest_until_us == 0 && !qm_grid_past_is_live(grid, slot->price);
+}
+
+/* is_cleaned says whether cleanup found an order at that price too far away, and the market has not come an interval nearer since. */
+static bool
+is_cleaned(const QmGrid *grid, const QmGridSlot *slot, QmGridNumber price)
+{
+    return slot->cleaned != 0 &&
+           distance_of(price, grid->price) + grid->terms.interval > distance_of(price, slot->cleaned);
 }
 
 /* may_take says whether a slot's orders of that side have been refused so often for taking that the next one may. */
@@ -317,7 +321,7 @@ sell(Turn *turn)
         QmGridSlot *slot = &grid->state.slots[i];
         QmGridNumber price = sale_price(turn, slot);
 
-        if (slot->price <= grid->price + grid->terms.interval * grid->terms.sell_window && is_free(turn, slot, price) &&
+        if (slot->price <= grid->price + grid->terms.interval * grid->terms.sell_window && is_free(turn, slot) &&
             qm_grid_sellable(grid, slot->position, price) > 0)
             sales[count++] =
                 (Sale){.slot_price = slot->price, .price = price, .distance = distance_of(price, grid->price)};
@@ -332,7 +336,7 @@ sell(Turn *turn)
                              .reduce_only = true,
                              .post_only = !may_take(slot, QM_GRID_SELL)};
 
-        if (turn->grid->hold_until_us[QM_GRID_SELL] > turn->now_us)
+        if (grid->hold_until_us[QM_GRID_SELL] > turn->now_us || is_cleaned(grid, slot, order.price))
             return;
         if (grid->free_base >= 0 && grid->free_base < order.quantity)
             continue;
@@ -387,8 +391,10 @@ buy_level(Turn *turn, QmGridNumber level)
     QmGridNumber cost;
 
     if (slot != NULL &&
-        (!is_free(turn, slot, level) || qm_grid_sellable(grid, slot->position, level + grid->terms.interval) > 0))
+        (!is_free(turn, slot) || qm_grid_sellable(grid, slot->position, level + grid->terms.interval) > 0))
         return 0;
+    if (slot != NULL && is_cleaned(grid, slot, level))
+        return QM_GRID_PAUSE_ORDERS;
     if ((turn->lowest_sell != 0 && level >= turn->lowest_sell) || qm_grid_past_is_live(grid, level))
         return 0;
     order = purchase(grid, slot, level);
