@@ -15,11 +15,13 @@
 #include "moment.h"
 
 #define TURN_EVERY_MS 1000
+#define ROUNDS 3
 
 static bool make_grid(QmRunMarket *market, const QmExchangeMarket *filters);
 static void tell_price(QmRunMarket *market);
 static bool load(QmRunMarket *market);
 static bool reconcile(QmRunMarket *market);
+static bool read_position(QmRunMarket *market, char position[QM_DECIMAL_TEXT]);
 
 /* qm_run_market_filters takes the market as the exchange has it, the first time and when its filters have changed. */
 void
@@ -165,19 +167,24 @@ qm_run_market_turn(QmRunMarket *market)
     market->dirty = false;
     if (!market->loaded && !load(market))
         return;
-    if (qm_grid_wants_reconcile(market->grid) && !reconcile(market))
-        return;
     if (market->balances_told != market->account->balances_number &&
         (market->run->follow == NULL || market->balances_step != market->run->steps))
         qm_run_market_balances(market);
-    if (qm_run_may_trade(market))
+    /* Its questions are wishes, and when they are answered it wants to compare once more. */
+    for (int round = 0; round < ROUNDS && market->loaded && qm_run_may_trade(market); round++)
+    {
+        if (qm_grid_wants_reconcile(market->grid) && !reconcile(market))
+            break;
         qm_run_wishes(market);
-    else
+        if (!market->loaded || !qm_grid_wants_reconcile(market->grid))
+            break;
+    }
+    if (!qm_run_may_trade(market) || !market->loaded)
         market->dirty = true;
     qm_run_market_pauses(market);
 }
 
-/* load takes over the state that is stored, this instance's or another's, and what is live. */
+/* load takes over the state that is stored, this instance's or another's, and what is known since. */
 static bool
 load(QmRunMarket *market)
 {
@@ -210,39 +217,69 @@ load(QmRunMarket *market)
         qm_run_stop(run, "a grid's state cannot be read", QM_EXIT_INTERNAL);
         return false;
     }
-    market->loaded = reconcile(market);
-    if (market->loaded && market->price[0] != '\0')
+    market->loaded = true;
+    if (market->price[0] != '\0')
         tell_price(market);
-    if (market->loaded)
-        qm_run_market_balances(market);
-    if (market->loaded && run->stopping)
+    qm_run_market_balances(market);
+    if (run->stopping)
         qm_grid_exit(market->grid, run->config->system.cancel_on_exit, run->config->system.close_positions_on_exit);
-    return market->loaded;
+    return true;
 }
 
-/* reconcile tells the grid which orders of its live, and what its position is by the ledger. */
+/* reconcile tells the grid which orders of its live, and what its position is by the ledger, if that stood still meanwhile. */
 static bool
 reconcile(QmRunMarket *market)
 {
     QmRun *run = market->run;
-    const QmStoreFunctions *store = run->store->functions;
-    const char *account = market->account->name;
-    const char *symbol = market->config->symbol;
+    char before[QM_DECIMAL_TEXT];
+    char after[QM_DECIMAL_TEXT];
     QmStoredOrder *orders = NULL;
-    QmStoredPosition *positions = NULL;
-    size_t order_count = 0;
-    size_t position_count = 0;
-    bool fine =
-        qm_run_store_ok(run,
-                        store->open_orders(run->store, account, symbol, QM_RUN_STRATEGY, &orders, &order_count),
-                        "the live orders") &&
-        qm_run_store_ok(run,
-                        store->positions(run->store, account, symbol, QM_RUN_STRATEGY, &positions, &position_count),
-                        "the position");
+    size_t count = 0;
+    bool fine = read_position(market, before) &&
+                qm_run_store_ok(run,
+                                run->store->functions->open_orders(run->store,
+                                                                   market->account->name,
+                                                                   market->config->symbol,
+                                                                   QM_RUN_STRATEGY,
+                                                                   &orders,
+                                                                   &count),
+                                "the live orders") &&
+                read_position(market, after);
 
-    if (fine)
-        qm_grid_reconcile(market->grid, orders, order_count, position_count > 0 ? positions[0].quantity : "0");
+    if (fine && !qm_grid_reconcile(market->grid,
+                                   orders,
+                                   count,
+                                   strcmp(before, after) == 0 ? before : NULL,
+                                   qm_run_market_now(market)))
+        qm_log(&run->log,
+               QM_LOG_ERROR,
+               "the grid cannot read its orders or its position",
+               "account",
+               market->account->name,
+               "symbol",
+               market->config->symbol,
+               "position",
+               before,
+               NULL);
     qm_free(orders);
-    qm_free(positions);
     return fine;
+}
+
+/* read_position reads what the grid has by the ledger. */
+static bool
+read_position(QmRunMarket *market, char position[QM_DECIMAL_TEXT])
+{
+    QmRun *run = market->run;
+    QmStoredPosition *list = NULL;
+    size_t count = 0;
+    QmCode code = run->store->functions->positions(run->store,
+                                                   market->account->name,
+                                                   market->config->symbol,
+                                                   QM_RUN_STRATEGY,
+                                                   &list,
+                                                   &count);
+
+    qm_text_copy(position, QM_DECIMAL_TEXT, count > 0 ? list[0].quantity : "0");
+    qm_free(list);
+    return qm_run_store_ok(run, code, "the position");
 }

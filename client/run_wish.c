@@ -59,6 +59,8 @@ answer_question(QmRunMarket *market, const QmGridWish *wish)
         run->store->functions->order_by_client_id(run->store, market->account->name, wish->client_order_id, &stored);
 
     if (code == QM_NOT_HELD)
+    {
+        qm_grid_unknown(market->grid, wish->order_id);
         qm_log(&run->log,
                QM_LOG_WARN,
                "the store does not have an order that the grid knows",
@@ -69,6 +71,7 @@ answer_question(QmRunMarket *market, const QmGridWish *wish)
                "order",
                QM_LOG_NUMBER(wish->order_id),
                NULL);
+    }
     else if (!qm_run_store_ok(run, code, "an order"))
         qm_run_resync(market, "the store has not told of an order");
     else
@@ -107,7 +110,7 @@ qm_run_market_pauses(QmRunMarket *market)
     char names[256] = "";
     size_t length = 0;
 
-    qm_grid_status(market->grid, qm_run_market_now(market), &status);
+    qm_grid_status(market->grid, &status);
     if (status.pauses == market->pauses)
         return;
     market->pauses = status.pauses;
