@@ -29,11 +29,8 @@ static void balances_told(void *argument, const QmExchangeAnswer *answer);
 bool
 qm_run_account_open(QmRun *run, QmRunAccount *account)
 {
-    const QmExchangeConfig *config = account->config;
     const QmRiskConfig *risk = &run->config->risk;
     QmBinanceOptions options = {
-        .api_key = config->api_key.value,
-        .secret_key = config->secret_key.value,
         .listener = listen,
         .listener_argument = account,
         .in_flight_max = run->follow != NULL ? 1 : 0, /* so that the exchange sees what we do in our order */
@@ -41,7 +38,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     QmError error = {0};
     bool fine;
 
-    qm_run_addresses(run, config, &options);
+    qm_run_addresses(run, account->config, &options);
     account->exchange = qm_binance_open(&options, &error);
     if (account->exchange == NULL)
     {

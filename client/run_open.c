@@ -21,6 +21,7 @@
 
 #define CALL_TIMEOUT_MS 5000
 #define CONNECT_TIMEOUT_MS 2000
+#define PAPER_KEY "paper" /* and secret */
 
 static bool make_loop(QmRun *run);
 static bool name_instance(QmRun *run);
@@ -246,12 +247,16 @@ open_accounts(QmRun *run)
     return true;
 }
 
-/* qm_run_addresses says where an account's exchange is. */
+/* qm_run_addresses says where an account's exchange is, and with which key it is asked: a paper exchange has one for everybody. */
 void
 qm_run_addresses(const QmRun *run, const QmExchangeConfig *config, QmBinanceOptions *options)
 {
+    options->api_key = config->api_key.value;
+    options->secret_key = config->secret_key.value;
     if (run->options.paper_url != NULL)
     {
+        if (options->api_key[0] == '\0' || options->secret_key[0] == '\0')
+            options->api_key = options->secret_key = PAPER_KEY;
         options->rest_url = run->options.paper_url;
         options->ws_api_url = run->options.paper_ws_api_url;
         options->stream_url = run->options.paper_stream_url;
