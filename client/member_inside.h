@@ -21,7 +21,7 @@
 
 #define QM_MEMBER_JOBS_MAX 256               /* jobs at once; what is given out beyond waits for a later heartbeat */
 #define QM_MEMBER_ASKING_MAX 8               /* of them, those that ask an exchange */
-#define QM_MEMBER_REPORTS_MAX 10000          /* of one job: trades and the order */
+#define QM_MEMBER_REPORTS_MAX 8192           /* of one job: trades and the order */
 #define QM_MEMBER_TRADES_MAX 1000000         /* of one snapshot: as many as the server takes */
 #define QM_MEMBER_TASK_US INT64_C(30000000)  /* for so long a task is its taker's */
 #define QM_MEMBER_FETCH_US INT64_C(25000000) /* of that, to fetch what it asks for; the rest is to tell it */
@@ -134,7 +134,7 @@ extern void qm_job_ends(QmJob *job, const char *outcome, const char *format, ...
 extern void qm_job_ends_by(QmJob *job, const QmExchangeAnswer *answer);
 extern const char *qm_job_keep(QmJob *job, const char *text);
 extern bool qm_job_report(QmJob *job, const QmReport *report);
-extern bool qm_job_text(const QmJob *job, const char *name, char *text, size_t size);
+extern bool qm_task_text(const QmTask *task, const char *name, char *text, size_t size);
 
 /* member_order.c */
 extern void qm_job_query(QmJob *job, QmExchange *exchange);
