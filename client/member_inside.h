@@ -42,6 +42,7 @@ struct QmJob
     QmMember *member; /* NULL: closed; the answer under way frees the job */
     QmJob *next;
     QmJobState state;
+    QmExchange *exchange; /* asked for it */
     QmTask task;
     int64_t epoch;    /* of the life that took it */
     int64_t given_us; /* before the heartbeat that gave it out */
@@ -50,9 +51,8 @@ struct QmJob
     char message[QM_DETAIL_SIZE];
     char cancel[QM_WORD_SIZE]; /* outcome of a cancel to be told; empty: none */
     char cancel_code[QM_WORD_SIZE];
-    int64_t from_id; /* of the next page of trades */
-    QmReport order;  /* what the exchange says of the order; its trades are told first */
-    bool has_order;
+    int64_t from_id;   /* of the next page of trades */
+    QmReport order;    /* what the exchange says of the order; its trades are told first */
     QmReport *reports; /* trades, and at the end the order */
     size_t report_count;
     size_t report_room;
@@ -137,11 +137,11 @@ extern bool qm_job_report(QmJob *job, const QmReport *report);
 extern bool qm_task_text(const QmTask *task, const char *name, char *text, size_t size);
 
 /* member_order.c */
-extern void qm_job_query(QmJob *job, QmExchange *exchange);
-extern void qm_job_cancel(QmJob *job, QmExchange *exchange);
+extern void qm_job_query(QmJob *job);
+extern void qm_job_cancel(QmJob *job);
 
 /* member_snapshot.c */
-extern void qm_job_fetch(QmJob *job, QmExchange *exchange);
+extern void qm_job_fetch(QmJob *job);
 extern QmCode qm_job_submit(QmJob *job);
 extern void qm_snapshot_job_free(QmSnapshotJob *snapshot);
 
