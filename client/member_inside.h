@@ -22,7 +22,7 @@
 #define QM_MEMBER_JOBS_MAX 256               /* jobs at once; what is given out beyond waits for a later heartbeat */
 #define QM_MEMBER_ASKING_MAX 8               /* of them, those that ask an exchange */
 #define QM_MEMBER_REPORTS_MAX 8192           /* of one job: trades and the order */
-#define QM_MEMBER_TRADES_MAX 1000000         /* of one snapshot: as many as the server takes */
+#define QM_MEMBER_TRADES_MAX 200000          /* of one snapshot: as many as the server takes */
 #define QM_MEMBER_TASK_US INT64_C(30000000)  /* for so long a task is its taker's */
 #define QM_MEMBER_FETCH_US INT64_C(25000000) /* of that, to fetch what it asks for; the rest is to tell it */
 #define QM_MEMBER_CLAIM_MAX 100              /* intents of one claim */
