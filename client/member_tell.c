@@ -30,7 +30,7 @@ tell_reports(QmMember *member, QmJob *job)
 {
     while (job->told < job->report_count)
     {
-        QmReportResult result;
+        QmReportResult result = {0};
 
         if (member->epoch != 0 && qm_member_now_us() >= member->next_beat_us)
             return false;
@@ -40,7 +40,7 @@ tell_reports(QmMember *member, QmJob *job)
                   "what the exchange has said of it"))
             return false;
         job->told++;
-        if (qm_client_error(member->client)->code == QM_OK && result.applied)
+        if (result.applied)
             changed(member, job, &result);
     }
     return true;
@@ -50,7 +50,7 @@ tell_reports(QmMember *member, QmJob *job)
 static bool
 tell_cancel(QmMember *member, QmJob *job)
 {
-    QmReportResult result;
+    QmReportResult result = {0};
 
     if (job->cancel[0] == '\0' || job->task.order_id == 0)
         return true;
@@ -66,7 +66,7 @@ tell_cancel(QmMember *member, QmJob *job)
               "what became of its cancel"))
         return false;
     job->cancel[0] = '\0';
-    if (qm_client_error(member->client)->code == QM_OK && result.applied)
+    if (result.applied)
         changed(member, job, &result);
     return true;
 }
@@ -121,7 +121,7 @@ took(QmMember *member, const QmJob *job, QmCode code, const char *what)
 
     if (!qm_member_answered(member, code, job->epoch))
         return false;
-    /* That a task is over, or its taker's life, is no fault: the server has given it to somebody else. */
+    /* That the taker's life is over is no fault: the server has given the task to somebody else. */
     if (code != QM_OK && strcmp(error->sqlstate, QM_SQLSTATE_STALE_INSTANCE) != 0)
         qm_member_log(member,
                       QM_MEMBER_WARNING,
