@@ -22,6 +22,7 @@
 #define CALL_PART 4    /* of the ttl, for one answer */
 #define MARGIN_PART 10 /* of the ttl, less trust than the server grants */
 #define MARGIN_MAX_MS 1000
+#define TURN_US 20000
 
 static void enroll(QmMember *member, int64_t now_us);
 static void beat(QmMember *member, int64_t now_us);
@@ -136,7 +137,7 @@ qm_member_leave(QmMember *member)
     QmJob *next;
     QmCode code;
 
-    member->next_beat_us = qm_member_now_us() + member->ttl_ms * 1000 / CALL_PART;
+    member->turn_end_us = qm_member_now_us() + member->ttl_ms * 1000 / CALL_PART;
     for (QmJob *job = member->jobs; job != NULL && member->reachable; job = next)
     {
         next = job->next;
@@ -236,11 +237,12 @@ qm_member_run(QmMember *member)
     now_us = qm_member_now_us();
     if (member->epoch != 0 && !member->reachable && now_us >= member->trusted_until_us)
         die(member, "no heartbeat was answered for its ttl");
+    member->turn_end_us = now_us + TURN_US < member->next_beat_us ? now_us + TURN_US : member->next_beat_us;
     if (member->reachable)
         work(member);
 }
 
-/* work goes on with jobs until all have been served, another heartbeat is due, or the database does not answer. */
+/* work goes on with jobs until all have been served, the turn is over, or the database does not answer. */
 static void
 work(QmMember *member)
 {
@@ -253,7 +255,7 @@ work(QmMember *member)
     for (QmJob *job = member->jobs; job != NULL && member->reachable; job = next)
     {
         next = job->next;
-        if (qm_member_now_us() >= member->next_beat_us)
+        if (qm_member_now_us() >= member->turn_end_us)
             break;
         if (job->state == QM_JOB_TELLS && qm_job_tell(member, job))
             qm_job_drop(job);

@@ -107,9 +107,9 @@ extern int64_t qm_member_now_us(void);
 
 /*
  * qm_member_run registers or sends a heartbeat when that is due, begins tasks,
- * and tells what has been learned. It waits for the database alone, at most a
- * third of the ttl in one turn, and gives way to the caller as soon as another
- * heartbeat is due.
+ * and tells what has been learned, for about 20 ms: what is left is due at once.
+ * It waits for the database alone, and where that does not answer, for less than
+ * half of the ttl.
  */
 extern void qm_member_run(QmMember *member);
 

@@ -24,7 +24,7 @@ qm_job_tell(QmMember *member, QmJob *job)
     return tell_reports(member, job) && tell_cancel(member, job) && tell_answer(member, job);
 }
 
-/* tell_reports tells what is left of the reports, as far as there is time before the next heartbeat. */
+/* tell_reports tells what is left of the reports, as far as there is time in this turn. */
 static bool
 tell_reports(QmMember *member, QmJob *job)
 {
@@ -32,7 +32,7 @@ tell_reports(QmMember *member, QmJob *job)
     {
         QmReportResult result = {0};
 
-        if (member->epoch != 0 && qm_member_now_us() >= member->next_beat_us)
+        if (qm_member_now_us() >= member->turn_end_us)
             return false;
         if (!took(member,
                   job,
