@@ -401,6 +401,7 @@ test_database_away(void **state)
     lose_reply();
     qt_await(one.exchange.counts[QT_CALL_QUERY] == 1);
     qt_server_kill();
+    qt_await(qt_lines(&one, "the database does not answer") == 1);
     one.silent = false;
     qt_await(one.deaths == 1 && one.exchange.counts[QT_CALL_ORDER_TRADES] == 1);
     assert_int_equal(qm_member_busy(one.member), 1);
