@@ -25,6 +25,8 @@ static const QmEndpoint query_endpoint = {"GET", "/api/v3/order", QM_REQUEST_QUE
 static const QmEndpoint open_endpoint = {"GET", "/api/v3/openOrders", QM_REQUEST_READ, QM_BODY_ORDERS, {6, 0, 0}, true};
 static const QmEndpoint trades_endpoint =
     {"GET", "/api/v3/myTrades", QM_REQUEST_READ, QM_BODY_TRADES, {20, 0, 0}, true};
+static const QmEndpoint order_trades_endpoint =
+    {"GET", "/api/v3/myTrades", QM_REQUEST_READ, QM_BODY_TRADES, {5, 0, 0}, true};
 static const QmEndpoint balances_endpoint =
     {"GET", "/api/v3/account", QM_REQUEST_READ, QM_BODY_BALANCES, {20, 0, 0}, true};
 
@@ -258,6 +260,27 @@ ask_trades(QmExchange *exchange, const char *symbol, int64_t from_id, QmExchange
     return qm_request_queue(request);
 }
 
+/* ask_order_trades asks for one order's trades. Binance takes fromId beside it, but needs none for the first page. */
+static QmCode
+ask_order_trades(QmExchange *exchange, const char *symbol, const char *exchange_order_id, int64_t from_id,
+                 QmExchangeDone done, void *argument)
+{
+    QmBinance *binance = (QmBinance *) exchange;
+    QmRequest *request;
+
+    if (!qm_binance_is_symbol(symbol) || exchange_order_id == NULL || from_id < 0)
+        return refused(binance, "an order's trades are asked for by symbol, the exchange's id and first id");
+    request = qm_request_new(binance, &order_trades_endpoint, done, argument);
+    if (request == NULL)
+        return binance->error.code;
+    qm_query_add(&request->parameters, "symbol", symbol);
+    qm_query_add(&request->parameters, "orderId", exchange_order_id);
+    if (from_id > 0)
+        qm_query_add_number(&request->parameters, "fromId", from_id);
+    qm_query_add_number(&request->parameters, "limit", TRADES_PAGE);
+    return qm_request_queue(request);
+}
+
 static QmCode
 ask_balances(QmExchange *exchange, QmExchangeDone done, void *argument)
 {
@@ -282,6 +305,7 @@ const QmExchangeFunctions qm_binance_functions = {
     .query = query,
     .open_orders = ask_open_orders,
     .trades = ask_trades,
+    .order_trades = ask_order_trades,
     .balances = ask_balances,
     .watch_account = qm_streams_watch_account,
     .drain = qm_streams_drain,

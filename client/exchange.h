@@ -121,7 +121,7 @@ typedef struct QmExchangeAnswer
     int64_t server_time_us;        /* the exchange's clock; server_time() only */
     const QmExchangeOrder *orders; /* place, cancel and query: one; open_orders */
     size_t order_count;
-    const QmExchangeTrade *trades; /* trades(); place(): those of the order's reply */
+    const QmExchangeTrade *trades; /* trades() and order_trades(); place(): those of the order's reply */
     size_t trade_count;
     bool more; /* trades: the page was full: ask again from the last id + 1 */
     const QmExchangeBalance *balances;
@@ -220,6 +220,9 @@ typedef struct QmExchangeFunctions
     QmCode (*query)(QmExchange *exchange, const QmExchangeWhich *which, QmExchangeDone done, void *argument);
     QmCode (*open_orders)(QmExchange *exchange, const char *symbol, QmExchangeDone done, void *argument);
     QmCode (*trades)(QmExchange *exchange, const char *symbol, int64_t from_id, QmExchangeDone done, void *argument);
+    /* those of one order, by the exchange's id, from trade from_id on */
+    QmCode (*order_trades)(QmExchange *exchange, const char *symbol, const char *exchange_order_id, int64_t from_id,
+                           QmExchangeDone done, void *argument);
     QmCode (*balances)(QmExchange *exchange, QmExchangeDone done, void *argument);
 
     QmCode (*watch_account)(QmExchange *exchange);
