@@ -116,6 +116,7 @@ take_in(QmRun *run)
         run->accounts[i].exchange->functions->run(run->accounts[i].exchange);
         qm_run_account_advance(&run->accounts[i]);
     }
+    qm_run_member_advance(run);
     for (size_t i = 0; i < run->market_count; i++)
         qm_run_resync_advance(&run->markets[i]);
 }
@@ -187,17 +188,24 @@ bool
 qm_run_may_trade(const QmRunMarket *market)
 {
     const QmRunAccount *account = market->account;
+    const QmMember *member = market->run->member;
 
     return market->owned && market->sync == QM_RUN_SYNCED && account->user_up && !account->unusable &&
-           !market->run->store_lost && account->retry_ns <= qm_run_now_ns();
+           !market->run->store_lost && account->retry_ns <= qm_run_now_ns() &&
+           (member == NULL || qm_member_trusted_until_us(member) > qm_member_now_us());
 }
 
-/* qm_run_send_before returns until when an order may leave: as long as the store allows. */
+/* qm_run_send_before returns until when an order may leave: as long as the store allows, and this instance's life is sure. */
 int64_t
 qm_run_send_before(const QmRunMarket *market, int64_t send_before_us)
 {
-    (void) market;
-    return send_before_us;
+    const QmMember *member = market->run->member;
+    int64_t trusted_us;
+
+    if (member == NULL)
+        return send_before_us;
+    trusted_us = qm_run_wall_us() + (qm_member_trusted_until_us(member) - qm_member_now_us());
+    return trusted_us < send_before_us ? trusted_us : send_before_us;
 }
 
 /* is_idle tells whether nothing is left to do before the exchange's next step: no call, no doubt, no pause. */
@@ -280,6 +288,13 @@ look_after_stop(QmRun *run)
         if (run->markets[i].sync == QM_RUN_SYNCED)
             (void) (qm_run_market_save(&run->markets[i]) && qm_run_mark_save(&run->markets[i]));
     }
+    if (run->member != NULL && qm_member_leave(run->member) != QM_OK)
+        qm_log(&run->log,
+               QM_LOG_WARN,
+               "the server was not told of the end: others wait for it",
+               "reason",
+               qm_member_error(run->member)->message,
+               NULL);
     run->ended = true;
 }
 
@@ -323,6 +338,13 @@ next_due(QmRun *run)
             due_ns = market->sync_due_ns;
         if (market->dirty && market->account->retry_ns < due_ns && market->account->retry_ns > qm_run_now_ns())
             due_ns = market->account->retry_ns;
+    }
+    if (run->member != NULL)
+    {
+        int64_t member_us = qm_member_due_us(run->member) - qm_member_now_us();
+
+        if (member_us < (due_ns - qm_run_now_ns()) / 1000)
+            due_ns = qm_run_now_ns() + member_us * 1000;
     }
     if (run->store_lost && run->store_retry_ns < due_ns)
         due_ns = run->store_retry_ns;

@@ -21,6 +21,7 @@
 #include "config.h"
 #include "exchange.h"
 #include "grid.h"
+#include "member.h"
 #include "run_log.h"
 #include "store.h"
 
@@ -193,6 +194,7 @@ struct QmRun
     int64_t store_pause_ms;
     QmLocks *locks; /* NULL: the store alone */
     QmFollow *follow;
+    QmMember *member; /* NULL: this instance is alone */
     QmRunAccount *accounts;
     size_t account_count;
     QmRunMarket *markets;
@@ -273,6 +275,8 @@ extern bool qm_run_orders_flush(QmRunMarket *market);
 /* run_place.c */
 extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
 
+extern void qm_run_send_claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t fence, int64_t send_before_us,
+                                int64_t stamped_us);
 extern void qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE]);
 
 /* run_reply.c */
@@ -294,6 +298,10 @@ extern bool qm_run_state_is_live(const char *state);
 extern void qm_run_resync(QmRunMarket *market, const char *why);
 extern void qm_run_resync_advance(QmRunMarket *market);
 extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *answer);
+
+/* run_member.c */
+extern bool qm_run_member_open(QmRun *run, QmError *error);
+extern void qm_run_member_advance(QmRun *run);
 
 /* run_mark.c */
 extern bool qm_run_mark_load(QmRunMarket *market);

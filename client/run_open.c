@@ -32,6 +32,7 @@ static bool make_markets(QmRun *run);
 static QmRunAccount *account_of(QmRun *run, const char *exchange);
 static bool open_accounts(QmRun *run);
 static bool open_follow(QmRun *run);
+static bool open_member(QmRun *run);
 static bool watch(QmRun *run, int descriptor);
 static bool failed(QmRun *run, QmExit exit_code, const char *what, const QmError *error);
 
@@ -40,7 +41,7 @@ bool
 qm_run_open(QmRun *run)
 {
     if (!make_loop(run) || !name_instance(run) || !make_markets(run) || !open_store(run) || !open_locks(run) ||
-        !open_follow(run) || !open_accounts(run))
+        !open_follow(run) || !open_accounts(run) || !open_member(run))
         return false;
     qm_log(&run->log,
            QM_LOG_INFO,
@@ -285,6 +286,17 @@ open_follow(QmRun *run)
     return true;
 }
 
+/* open_member makes the instance one of many, where PostgreSQL is what they share. */
+static bool
+open_member(QmRun *run)
+{
+    QmError error = {0};
+
+    if (run->config->database.type != QM_DATABASE_POSTGRES || qm_run_member_open(run, &error))
+        return true;
+    return failed(run, QM_EXIT_CONFIG, "the instance cannot be a member", &error);
+}
+
 /* qm_run_close gives everything back. Answers that come while exchanges are closed still find their markets. */
 void
 qm_run_close(QmRun *run)
@@ -296,6 +308,7 @@ qm_run_close(QmRun *run)
             run->accounts[i].exchange->functions->close(run->accounts[i].exchange);
         free(run->accounts[i].balances);
     }
+    qm_member_close(run->member);
     qm_follow_close(run->follow);
     if (run->locks != NULL)
         run->locks->functions->close(run->locks);

@@ -34,6 +34,7 @@ static void recorded(Batch *batch, size_t number);
 static void replayed(Batch *batch, size_t number);
 static QmRunOrder *known(Batch *batch, size_t number);
 static void send_order(Batch *batch, size_t number, QmRunOrder *order);
+static void hand_over(QmRunOrder *order, QmExchangePlace *place);
 static void log_placed(const QmRunOrder *order);
 
 /* qm_run_place records wishes in one transaction with the grid's state, and sends what was placed. */
@@ -317,14 +318,12 @@ known(Batch *batch, size_t number)
     return order;
 }
 
-/* send_order hands an order to the exchange. */
+/* send_order hands an order of the batch to the exchange. */
 static void
 send_order(Batch *batch, size_t number, QmRunOrder *order)
 {
-    QmRunMarket *market = batch->market;
     const QmOrder *wanted = &batch->orders[number];
-    QmExchange *exchange = market->account->exchange;
-    const QmExchangePlace place = {
+    QmExchangePlace place = {
         .symbol = wanted->symbol,
         .client_order_id = order->client_order_id,
         .side = wanted->side,
@@ -334,13 +333,23 @@ send_order(Batch *batch, size_t number, QmRunOrder *order)
         .quantity = wanted->quantity,
         .post_only = wanted->post_only,
         .stamped_us = batch->stamped_us,
-        .send_before_us = qm_run_send_before(market, batch->placements[number].send_before_us),
+        .send_before_us = batch->placements[number].send_before_us,
     };
 
+    hand_over(order, &place);
+}
+
+/* hand_over gives an order to the exchange, which answers sooner or later. */
+static void
+hand_over(QmRunOrder *order, QmExchangePlace *place)
+{
+    QmExchange *exchange = order->market->account->exchange;
+
+    place->send_before_us = qm_run_send_before(order->market, place->send_before_us);
     log_placed(order);
     order->calls++;
-    market->in_flight++;
-    if (exchange->functions->place(exchange, &place, qm_run_replied, order) != QM_OK)
+    order->market->in_flight++;
+    if (exchange->functions->place(exchange, place, qm_run_replied, order) != QM_OK)
     {
         const QmExchangeAnswer none = {
             .outcome = QM_EXCHANGE_NOT_SENT,
@@ -349,6 +358,36 @@ send_order(Batch *batch, size_t number, QmRunOrder *order)
 
         qm_run_replied(order, &none);
     }
+}
+
+/* qm_run_send_claimed sends an order that was recorded before, and is this instance's to send since it has claimed it. */
+void
+qm_run_send_claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t fence, int64_t send_before_us,
+                    int64_t stamped_us)
+{
+    QmRunOrder *order = qm_run_order_know(market, stored, false);
+    QmExchangePlace place = {
+        .symbol = market->config->symbol,
+        .client_order_id = stored->client_order_id,
+        .side = stored->side,
+        .order_type = stored->order_type,
+        .time_in_force = stored->time_in_force[0] != '\0' ? stored->time_in_force : NULL,
+        .price = stored->price[0] != '\0' ? stored->price : NULL,
+        .quantity = stored->quantity,
+        .post_only = stored->post_only,
+        .stamped_us = stamped_us,
+        .send_before_us = send_before_us,
+    };
+
+    if (order == NULL)
+        return;
+    order->phase = QM_RUN_SENDING;
+    order->due_ns = INT64_MAX;
+    order->fence = fence;
+    order->deadline_us = send_before_us + QM_RUN_RECV_WINDOW_US + QM_RUN_ACCEPT_US;
+    order->placed_ns = qm_run_now_ns();
+    market->placed++;
+    hand_over(order, &place);
 }
 
 /* log_placed writes that an order is on its way. */

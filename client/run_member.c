@@ -1,0 +1,225 @@
+/*
+ * An instance among others: which markets are its own, and what the server gives it
+ * to do. member.c lives the life; here is what that means for markets.
+ */
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+static QmExchange *exchange_of(void *argument, const char *account);
+static void gained(void *argument, const char *account, const char *symbol, const char *mode);
+static void lost(void *argument, const char *account, const char *symbol, const char *why);
+static void died(void *argument, const char *why);
+static void halted(void *argument, const char *account, const char *symbol, const char *state, const char *reason);
+static void submit(void *argument, const char *account, const QmClaim *claim, int64_t stamped_us);
+static void changed(void *argument, const char *account, const char *symbol, int64_t order_id);
+static void say(void *argument, QmMemberLevel level, const char *text);
+static QmRunAccount *account_named(QmRun *run, const char *name);
+static QmRunMarket *market_named(QmRun *run, const char *account, const char *symbol);
+static void let_go(QmRunMarket *market);
+
+/* qm_run_member_open makes the instance one of many. False: error says why. */
+bool
+qm_run_member_open(QmRun *run, QmError *error)
+{
+    const char **names = calloc(run->market_count, sizeof(*names));
+    char(*texts)[QM_NAME_SIZE * 2] = calloc(run->market_count, sizeof(*texts));
+    QmMemberOptions options = {
+        .database = {.conninfo = run->config->database.dsn.value, .application_name = "quantmesh run"},
+        .instance = run->instance,
+        .markets = names,
+        .market_count = run->market_count,
+        .standby = run->config->instance.standby,
+        .functions = {exchange_of, gained, lost, died, halted, submit, changed, say},
+        .argument = run,
+    };
+    QmCode code = QM_ERROR_MEMORY;
+
+    for (size_t i = 0; names != NULL && texts != NULL && i < run->market_count; i++)
+    {
+        char *end = stpcpy(texts[i], run->markets[i].account->name);
+
+        *end++ = ':';
+        strcpy(end, run->markets[i].config->symbol);
+        names[i] = texts[i];
+    }
+    if (names != NULL && texts != NULL)
+        code = qm_member_open(&options, &run->member, error);
+    else
+        qm_error_no_memory(error);
+    free(names);
+    free(texts);
+    return code == QM_OK;
+}
+
+/* qm_run_member_advance lets the member do what is due. */
+void
+qm_run_member_advance(QmRun *run)
+{
+    if (run->member == NULL)
+        return;
+    if (qm_member_due_us(run->member) <= qm_member_now_us())
+        qm_member_run(run->member);
+    run->epoch = qm_member_epoch(run->member);
+}
+
+static QmExchange *
+exchange_of(void *argument, const char *account)
+{
+    QmRunAccount *found = account_named(argument, account);
+
+    return found != NULL ? found->exchange : NULL;
+}
+
+static QmRunAccount *
+account_named(QmRun *run, const char *name)
+{
+    for (size_t i = 0; i < run->account_count; i++)
+    {
+        if (strcmp(run->accounts[i].name, name) == 0)
+            return &run->accounts[i];
+    }
+    return NULL;
+}
+
+static QmRunMarket *
+market_named(QmRun *run, const char *account, const char *symbol)
+{
+    QmRunAccount *found = account_named(run, account);
+
+    return found != NULL ? qm_run_account_market(found, symbol) : NULL;
+}
+
+/* gained takes a market over: what its last owner has done is asked for before anything is placed. */
+static void
+gained(void *argument, const char *account, const char *symbol, const char *mode)
+{
+    QmRun *run = argument;
+    QmRunMarket *market = market_named(run, account, symbol);
+
+    run->epoch = qm_member_epoch(run->member);
+    if (market == NULL || market->owned)
+        return;
+    qm_log(&run->log,
+           QM_LOG_INFO,
+           "the market is this instance's",
+           "account",
+           account,
+           "symbol",
+           symbol,
+           "mode",
+           mode,
+           NULL);
+    market->owned = true;
+    market->loaded = false;
+    market->dirty = true;
+    market->sync_pause_ms = 0;
+    qm_run_resync(market, "gained");
+}
+
+static void
+lost(void *argument, const char *account, const char *symbol, const char *why)
+{
+    QmRun *run = argument;
+    QmRunMarket *market = market_named(run, account, symbol);
+
+    if (market == NULL || !market->owned)
+        return;
+    qm_log(&run->log, QM_LOG_INFO, "the market is another's", "account", account, "symbol", symbol, "why", why, NULL);
+    let_go(market);
+}
+
+/* let_go stops a market. Its orders stay known until their calls are answered; what is booked of them does no harm. */
+static void
+let_go(QmRunMarket *market)
+{
+    qm_run_resync(market, "lost");
+    market->owned = false;
+    market->loaded = false;
+    qm_run_account_drain(market->account);
+}
+
+static void
+died(void *argument, const char *why)
+{
+    QmRun *run = argument;
+
+    qm_log(&run->log, QM_LOG_ERROR, "this life is over: nothing is placed until the next", "why", why, NULL);
+    run->epoch = 0;
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        if (run->markets[i].owned)
+            let_go(&run->markets[i]);
+    }
+}
+
+static void
+halted(void *argument, const char *account, const char *symbol, const char *state, const char *reason)
+{
+    QmRun *run = argument;
+
+    qm_log(&run->log,
+           QM_LOG_WARN,
+           "placing is restricted",
+           "account",
+           account,
+           "symbol",
+           symbol,
+           "state",
+           state,
+           "reason",
+           reason,
+           NULL);
+}
+
+/* submit sends an order that was recorded by somebody else and is this instance's to send now. */
+static void
+submit(void *argument, const char *account, const QmClaim *claim, int64_t stamped_us)
+{
+    QmRunMarket *market = market_named(argument, account, claim->symbol);
+    QmStoredOrder stored = {.order_id = claim->order_id, .created_at_us = stamped_us};
+
+    if (market == NULL)
+        return;
+    qm_text_copy(stored.client_order_id, sizeof(stored.client_order_id), claim->client_order_id);
+    qm_text_copy(stored.side, sizeof(stored.side), claim->side);
+    qm_text_copy(stored.price, sizeof(stored.price), claim->price);
+    qm_text_copy(stored.quantity, sizeof(stored.quantity), claim->quantity);
+    qm_text_copy(stored.order_type, sizeof(stored.order_type), claim->order_type);
+    qm_text_copy(stored.time_in_force, sizeof(stored.time_in_force), claim->time_in_force);
+    qm_text_copy(stored.state, sizeof(stored.state), "submitted");
+    stored.post_only = claim->post_only;
+    qm_run_send_claimed(market, &stored, claim->fence, claim->send_before_us, stamped_us);
+}
+
+/* changed tells the grid of an order about which the server has learned something by a task. */
+static void
+changed(void *argument, const char *account, const char *symbol, int64_t order_id)
+{
+    QmRunMarket *market = market_named(argument, account, symbol);
+    QmRunOrder *order = market != NULL ? qm_run_order_find(market, order_id, NULL) : NULL;
+
+    if (order != NULL)
+        (void) qm_run_tell_grid(market, order->client_order_id, NULL);
+    else if (market != NULL)
+        market->loaded = false;
+}
+
+/* say passes on what a member says. */
+static void
+say(void *argument, QmMemberLevel level, const char *text)
+{
+    QmRun *run = argument;
+
+    qm_log(&run->log,
+           level == QM_MEMBER_INFO      ? QM_LOG_INFO
+           : level == QM_MEMBER_WARNING ? QM_LOG_WARN
+                                        : QM_LOG_ERROR,
+           "membership",
+           "text",
+           text,
+           NULL);
+}
