@@ -32,6 +32,7 @@
 #define QM_RUN_ABSENT_ENOUGH 3 /* answers "no such order", after all that, before it is believed */
 
 #define QM_RUN_STRATEGY "grid"
+#define QM_RUN_SAID 5 /* kinds of warnings of an account */
 
 typedef struct QmRun QmRun;
 typedef struct QmRunAccount QmRunAccount;
@@ -179,8 +180,9 @@ struct QmRunAccount
     int64_t ask_due_ns; /* nothing is asked again before */
     QmRunBalance *balances;
     size_t balance_count;
-    int64_t balances_number; /* grows with every news of them */
-    int calls;               /* that are open, but those of its markets */
+    char said[QM_RUN_SAID][QM_DETAIL_SIZE]; /* to the log, so that it is not repeated */
+    int64_t balances_number;                /* grows with every news of them */
+    int calls;                              /* that are open, but those of its markets */
 };
 
 struct QmRun

@@ -14,7 +14,18 @@
 #define ASK_AGAIN_MS 1000
 #define MARKETS_MAX 100 /* of one question */
 
+/* Of what the log was told last. */
+enum
+{
+    SAID_REPORTS,
+    SAID_PRICES,
+    SAID_MARKETS,
+    SAID_BALANCES,
+    SAID_NOTICE
+};
+
 static void listen(void *argument, const QmExchangeEvent *event);
+static void warn_once(QmRunAccount *account, int kind, const char *message, const char *why);
 static void stream_up(QmRunAccount *account);
 static void stream_down(QmRunAccount *account, const char *why);
 static void heard_report(QmRunAccount *account, const QmExchangeEvent *event);
@@ -120,16 +131,34 @@ listen(void *argument, const QmExchangeEvent *event)
             break;
         case QM_HEARD_MARKET_UP:
             account->market_up = true;
+            account->said[SAID_PRICES][0] = '\0';
             qm_log(log, QM_LOG_INFO, "prices are heard", "account", account->name, NULL);
             break;
         case QM_HEARD_MARKET_DOWN:
             account->market_up = false;
-            qm_log(log, QM_LOG_WARN, "prices are not heard", "account", account->name, "why", event->text, NULL);
+            warn_once(account, SAID_PRICES, "prices are not heard", event->text);
             break;
         case QM_HEARD_NOTICE:
-            qm_log(log, QM_LOG_WARN, "notice", "account", account->name, "text", event->text, NULL);
+            warn_once(account, SAID_NOTICE, "notice", event->text);
             break;
     }
+}
+
+/* warn_once warns of what has changed; what is the same as the last time is for those who look for it. */
+static void
+warn_once(QmRunAccount *account, int kind, const char *message, const char *why)
+{
+    bool repeated = why != NULL && strncmp(account->said[kind], why, sizeof(account->said[kind]) - 1) == 0;
+
+    qm_log(&account->run->log,
+           repeated ? QM_LOG_DEBUG : QM_LOG_WARN,
+           message,
+           "account",
+           account->name,
+           "why",
+           why,
+           NULL);
+    qm_text_copy(account->said[kind], sizeof(account->said[kind]), why);
 }
 
 /* stream_up has everything asked for that may have been missed; reports are held back until that is done. */
@@ -139,6 +168,7 @@ stream_up(QmRunAccount *account)
     QmRun *run = account->run;
 
     qm_log(&run->log, QM_LOG_INFO, "reports are heard", "account", account->name, NULL);
+    account->said[SAID_REPORTS][0] = '\0';
     account->user_up = true;
     account->draining = true;
     account->balances_known = false;
@@ -156,7 +186,7 @@ stream_down(QmRunAccount *account, const char *why)
 {
     QmRun *run = account->run;
 
-    qm_log(&run->log, QM_LOG_WARN, "reports are not heard", "account", account->name, "why", why, NULL);
+    warn_once(account, SAID_REPORTS, "reports are not heard", why);
     account->user_up = false;
     account->draining = false;
     for (size_t i = 0; i < run->market_count; i++)
@@ -355,14 +385,7 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
     }
     if (answer->outcome != QM_EXCHANGE_DONE)
     {
-        qm_log(&account->run->log,
-               QM_LOG_WARN,
-               "the markets could not be read",
-               "account",
-               account->name,
-               "reason",
-               answer->message,
-               NULL);
+        warn_once(account, SAID_MARKETS, "the markets could not be read", answer->message);
         return;
     }
     for (size_t i = 0; i < answer->market_count; i++)
@@ -398,19 +421,13 @@ balances_told(void *argument, const QmExchangeAnswer *answer)
     if (answer->outcome == QM_EXCHANGE_DONE)
     {
         account->balances_known = true;
+        account->said[SAID_BALANCES][0] = '\0';
         account->balance_count = 0;
         take_balances(account, answer->balances, answer->balance_count);
         return;
     }
     account->ask_due_ns = qm_run_now_ns() + ASK_AGAIN_MS * QM_NS_PER_MS;
-    qm_log(&account->run->log,
-           QM_LOG_WARN,
-           "the balances could not be read",
-           "account",
-           account->name,
-           "reason",
-           answer->message,
-           NULL);
+    warn_once(account, SAID_BALANCES, "the balances could not be read", answer->message);
     if (answer->cause == QM_CAUSE_CREDENTIALS)
         qm_run_account_unusable(account, answer->message);
 }
