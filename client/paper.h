@@ -31,7 +31,8 @@ typedef enum QmPaperSide
 typedef enum QmPaperType
 {
     QM_PAPER_LIMIT,
-    QM_PAPER_LIMIT_MAKER
+    QM_PAPER_LIMIT_MAKER,
+    QM_PAPER_MARKET
 } QmPaperType;
 
 typedef enum QmPaperForce
@@ -59,6 +60,16 @@ typedef enum QmPaperStatus
     QM_PAPER_EXPIRED_IN_MATCH
 } QmPaperStatus;
 
+/* Why an order has expired: Binance's expiryReason. */
+typedef enum QmPaperExpiry
+{
+    QM_PAPER_NOT_EXPIRED,
+    QM_PAPER_EXPIRED_IOC,       /* UNFILLED_IOC_QUANTITY_EXPIRED */
+    QM_PAPER_EXPIRED_FOK,       /* UNFILLED_FOK_ORDER_EXPIRED */
+    QM_PAPER_EXPIRED_LIQUIDITY, /* INSUFFICIENT_LIQUIDITY */
+    QM_PAPER_EXPIRED_EXCHANGE   /* EXCHANGE_CANCELED */
+} QmPaperExpiry;
+
 /* Why a request is refused: Binance's code and its exact words. */
 typedef struct QmPaperRefusal
 {
@@ -75,6 +86,7 @@ typedef struct QmPaperRequest
     QmPaperStp stp;
     QmPaperDecimal price;
     QmPaperDecimal quantity;
+    QmPaperDecimal amount; /* MARKET only, instead of a quantity: of the quote asset */
     const char *client_id; /* NULL: the exchange makes one */
 } QmPaperRequest;
 
@@ -87,9 +99,13 @@ struct QmPaperOrder
     QmPaperSide side;
     QmPaperType type;
     QmPaperForce force;
+    QmPaperStp stp;
     QmPaperStatus status;
-    QmPaperDecimal price;
+    QmPaperExpiry expiry;
+    bool is_external;     /* placed by the exchange's operator in the account's name */
+    QmPaperDecimal price; /* 0: MARKET */
     QmPaperDecimal quantity;
+    QmPaperDecimal amount; /* as asked for, else 0 */
     QmPaperDecimal filled;
     QmPaperDecimal quote;  /* of what is filled */
     QmPaperDecimal locked; /* of the quote asset for a purchase, else of the base asset */
