@@ -1,0 +1,229 @@
+/*
+ * The paper exchange's server from the inside: what its files share. All of it
+ * belongs to the thread that runs the loop.
+ *
+ * A call is one request, however it came. It passes three points: it is checked
+ * (limits, key, signature, timestamp), it meets the world, and its reply leaves.
+ * Faults may hold it up between them. Replies and events leave at the end of the
+ * turn, after the world has made safe what they tell of.
+ */
+#ifndef QM_PAPER_INSIDE_H
+#define QM_PAPER_INSIDE_H
+
+#include <jansson.h>
+
+#include "paper_loop.h"
+#include "paper_params.h"
+#include "paper_server.h"
+#include "paper_world.h"
+#include "websocket.h"
+
+#define QM_PAPER_PEERS_MAX 64
+#define QM_PAPER_PEER_SIZE 64
+#define QM_PAPER_LISTEN_KEYS_MAX 64
+#define QM_PAPER_LISTEN_KEY_SIZE 61
+#define QM_PAPER_TIMES_MAX 200000 /* of a symbol: what is older has the server's first moment */
+#define QM_PAPER_WS_ID_MAX 36
+
+typedef struct QmPaperCall QmPaperCall;
+typedef struct QmPaperSocket QmPaperSocket;
+typedef struct QmPaperHttp QmPaperHttp;
+
+/* ------------------------------------------------------------------- calls */
+
+typedef enum QmPaperSecurity
+{
+    QM_PAPER_OPEN,   /* anybody */
+    QM_PAPER_KEYED,  /* whoever has a key */
+    QM_PAPER_SIGNED, /* and signs with its secret */
+} QmPaperSecurity;
+
+typedef struct QmPaperMethod
+{
+    const char *verb; /* of HTTP; NULL: not there */
+    const char *path;
+    const char *name; /* of the WebSocket API; NULL: not there */
+    int weight;
+    QmPaperSecurity security;
+    QmPaperEndpoint endpoint; /* as faults call it */
+    bool counts_order;
+    void (*run)(QmPaperCall *call);
+} QmPaperMethod;
+
+struct QmPaperCall
+{
+    struct QmPaperServer *server;
+    const QmPaperMethod *method;
+    QmPaperParams params;
+    const char *peer;      /* its address: its transport's memory */
+    const char *api_key;   /* NULL: none was given */
+    bool is_signed;        /* by its transport's rules, which alone has the bytes; of use when the account is known */
+    int account;           /* -1: not known */
+    int symbol;            /* -1: none or all; see qm_paper_call_symbol */
+    QmPaperSocket *socket; /* that it came by; NULL: HTTP, or the socket has gone */
+
+    int status; /* of the reply */
+    json_t *body;
+    int code; /* not 0: an error, with its message */
+    int retry_after_s;
+    int64_t used_weight;
+    QmPaperMishap mishap;
+    bool is_met; /* the world has been asked */
+
+    bool (*verify)(QmPaperCall *call, const char *secret, const char *signature);
+    void (*reply)(QmPaperCall *call); /* once, from the end of a turn */
+    QmPaperTimer timer;
+    QmPaperCall *next;                 /* of those that reply at the end of the turn */
+    QmPaperCall *next_held, **held_by; /* of those that a fault holds up */
+};
+
+/* ------------------------------------------------------------------ limits */
+
+typedef struct QmPaperPeer
+{
+    char address[QM_PAPER_PEER_SIZE];
+    int64_t minute;
+    int64_t weight;
+    int64_t refused; /* in a row, while too heavy */
+    int64_t banned_until_ms;
+} QmPaperPeer;
+
+typedef struct QmPaperOrderCount
+{
+    int64_t span; /* number of the ten seconds, or of the day */
+    int64_t count;
+} QmPaperOrderCount;
+
+/* ------------------------------------------------------------------- times */
+
+/* When what has an id came about and last changed, on the wire's clock; ids grow. */
+typedef struct QmPaperTime
+{
+    int64_t id;
+    int64_t first_ms;
+    int64_t last_ms;
+} QmPaperTime;
+
+typedef struct QmPaperTimes
+{
+    QmPaperTime *ring;
+    size_t space;
+    size_t count; /* that were ever added */
+} QmPaperTimes;
+
+/* ----------------------------------------------------------------- sockets */
+
+typedef enum QmPaperStream
+{
+    QM_PAPER_STREAM_TRADE,
+    QM_PAPER_STREAM_AGG_TRADE,
+    QM_PAPER_STREAM_BOOK_TICKER,
+    QM_PAPER_STREAM_DEPTH,
+    QM_PAPER_STREAM_DEPTH_TOP, /* argument: levels */
+    QM_PAPER_STREAM_KLINE,     /* argument: interval */
+    QM_PAPER_STREAM_MINI_TICKER,
+    QM_PAPER_STREAM_TICKER,
+    QM_PAPER_STREAM_MINI_TICKERS, /* of all symbols */
+    QM_PAPER_STREAM_USER,         /* argument: account; by a listen key */
+    QM_PAPER_STREAM_OTHER         /* a name that is nothing's: taken, and silent */
+} QmPaperStream;
+
+typedef struct QmPaperSubscription
+{
+    QmPaperStream stream;
+    int symbol;
+    int argument;
+    char *name;
+} QmPaperSubscription;
+
+struct QmPaperSocket
+{
+    struct QmPaperServer *server;
+    QmPaperWatch watch;
+    void *upgrade;
+    char peer[QM_PAPER_PEER_SIZE];
+    bool is_api;
+    bool is_combined;
+    bool is_closing; /* when what waits has been sent */
+    bool is_dead;    /* freed at the end of the turn */
+    bool is_silent;  /* by a fault: neither hears nor says anything */
+    QmWsReader reader;
+    char *out;
+    size_t out_start;
+    size_t out_length;
+    size_t out_size;
+    QmPaperTimer timer; /* the next ping, or the end of its life */
+    int64_t opened_ns;
+    int64_t heard_ns;
+    int64_t second; /* that messages are counted in */
+    int messages;
+    QmPaperSubscription *subscriptions;
+    size_t subscription_count;
+    int user_account[QM_PAPER_ACCOUNTS_MAX]; /* by subscriptionId; -1: none */
+    QmPaperSocket *next;
+};
+
+typedef struct QmPaperListenKey
+{
+    char key[QM_PAPER_LISTEN_KEY_SIZE]; /* empty: free */
+    int account;
+    int64_t expires_ns;
+} QmPaperListenKey;
+
+/* An event of an account that a fault keeps back. */
+typedef struct QmPaperLate QmPaperLate;
+struct QmPaperLate
+{
+    QmPaperTimer timer;
+    struct QmPaperServer *server;
+    int account;
+    json_t *event;
+    QmPaperLate *next;
+};
+
+/* What a depth stream has told last. */
+typedef struct QmPaperBook
+{
+    QmPaperLevel *bids, *asks;
+    int bid_count, ask_count;
+    int64_t update_id;
+} QmPaperBook;
+
+/* A follower whose next step has not come. */
+typedef struct QmPaperAsked
+{
+    char name[QM_PAPER_NAME_SIZE];
+    QmPaperCall *call; /* NULL: it asks for nothing */
+    int64_t seen_step;
+} QmPaperAsked;
+
+struct QmPaperServer
+{
+    QmPaperWorld *world;
+    QmPaperServerOptions options;
+    QmPaperLoop loop;
+    QmPaperHttp *exchange;
+    QmPaperHttp *admin;
+    QmPaperSocket *sockets;
+    QmPaperCall *replies, **replies_end; /* at the end of this turn */
+    QmPaperCall *held;
+    QmPaperPeer peers[QM_PAPER_PEERS_MAX];
+    QmPaperOrderCount orders_10s[QM_PAPER_ACCOUNTS_MAX];
+    QmPaperOrderCount orders_day[QM_PAPER_ACCOUNTS_MAX];
+    QmPaperListenKey listen_keys[QM_PAPER_LISTEN_KEYS_MAX];
+    int64_t opened_ms; /* on the wire's clock */
+    QmPaperTimes order_times[QM_PAPER_SYMBOLS_MAX];
+    QmPaperTimes trade_times[QM_PAPER_SYMBOLS_MAX];
+    QmPaperBook books[QM_PAPER_SYMBOLS_MAX];
+    QmPaperTimer book_timer;
+    QmPaperTimer ticker_timer;
+    bool moved[QM_PAPER_ACCOUNTS_MAX][2 * QM_PAPER_SYMBOLS_MAX]; /* balances that are still to be told */
+    bool has_moved[QM_PAPER_ACCOUNTS_MAX];
+    json_t *behind[QM_PAPER_ACCOUNTS_MAX]; /* event that a fault puts behind the next */
+    QmPaperLate *late;
+    QmPaperAsked asked[QM_PAPER_FOLLOWERS_MAX];
+    QmCode failure;
+    QmError error;
+};
+
+#endif
