@@ -226,4 +226,130 @@ struct QmPaperServer
     QmError error;
 };
 
+/* paper_call.c */
+extern void qm_paper_call_begin(QmPaperCall *call);
+extern void qm_paper_call_answer(QmPaperCall *call);
+extern void qm_paper_call_clear(QmPaperCall *call);
+extern void qm_paper_call_error(QmPaperCall *call, int status, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+extern bool qm_paper_call_refused(QmPaperCall *call, QmPaperRefusal refusal);
+extern void qm_paper_call_body(QmPaperCall *call, json_t *body);
+extern void qm_paper_calls_reply(QmPaperServer *server);
+extern void qm_paper_calls_drop(QmPaperServer *server);
+
+/* paper_argument.c */
+extern const char *qm_paper_argument(QmPaperCall *call, const char *name);
+extern const char *qm_paper_need(QmPaperCall *call, const char *name);
+extern bool qm_paper_need_symbol(QmPaperCall *call);
+extern bool qm_paper_whole(QmPaperCall *call, const char *name, int64_t otherwise, int64_t *value);
+extern bool qm_paper_decimal(QmPaperCall *call, const char *name, QmPaperDecimal *value);
+extern int qm_paper_word(QmPaperCall *call, const char *name, const char *const *words, int code, const char *message);
+
+/* paper_limits.c */
+extern bool qm_paper_weigh(QmPaperCall *call, int weight);
+extern bool qm_paper_count_order(QmPaperCall *call);
+extern int64_t qm_paper_orders_counted(const QmPaperServer *server, int account, bool of_day);
+
+/* paper_times.c */
+extern int64_t qm_paper_wire_ms(const QmPaperServer *server);
+extern void qm_paper_times_note(QmPaperTimes *times, int64_t id, int64_t now_ms);
+extern QmPaperTime qm_paper_times_get(const QmPaperTimes *times, int64_t id, int64_t otherwise_ms);
+extern void qm_paper_times_free(QmPaperTimes *times);
+
+/* paper_methods.c */
+extern const QmPaperMethod *qm_paper_method_by_path(const char *verb, const char *path, bool *path_known);
+extern const QmPaperMethod *qm_paper_method_by_name(const char *name);
+
+/* paper_public.c, paper_candles.c */
+extern void qm_paper_ping(QmPaperCall *call);
+extern void qm_paper_time(QmPaperCall *call);
+extern void qm_paper_exchange_info(QmPaperCall *call);
+extern void qm_paper_depth(QmPaperCall *call);
+extern void qm_paper_trades(QmPaperCall *call);
+extern void qm_paper_agg_trades(QmPaperCall *call);
+extern void qm_paper_klines(QmPaperCall *call);
+extern void qm_paper_avg_price(QmPaperCall *call);
+extern void qm_paper_ticker_day(QmPaperCall *call);
+extern void qm_paper_ticker_price(QmPaperCall *call);
+extern void qm_paper_ticker_book(QmPaperCall *call);
+extern void qm_paper_nothing(QmPaperCall *call);
+
+/* paper_orders.c, paper_replace.c */
+extern void qm_paper_order_place(QmPaperCall *call);
+extern void qm_paper_order_test(QmPaperCall *call);
+extern void qm_paper_order_cancel(QmPaperCall *call);
+extern void qm_paper_orders_cancel(QmPaperCall *call);
+extern void qm_paper_order_replace(QmPaperCall *call);
+
+/* paper_account.c */
+extern void qm_paper_order_query(QmPaperCall *call);
+extern void qm_paper_open_orders(QmPaperCall *call);
+extern void qm_paper_all_orders(QmPaperCall *call);
+extern void qm_paper_my_trades(QmPaperCall *call);
+extern void qm_paper_account(QmPaperCall *call);
+extern void qm_paper_commission(QmPaperCall *call);
+extern void qm_paper_order_limits(QmPaperCall *call);
+extern void qm_paper_listen_key_new(QmPaperCall *call);
+extern void qm_paper_listen_key_keep(QmPaperCall *call);
+extern void qm_paper_listen_key_end(QmPaperCall *call);
+extern void qm_paper_session(QmPaperCall *call);
+extern void qm_paper_user_subscribe(QmPaperCall *call);
+extern void qm_paper_user_unsubscribe(QmPaperCall *call);
+extern void qm_paper_user_subscriptions(QmPaperCall *call);
+
+/* paper_json.c */
+extern json_t *qm_paper_json_decimal(QmPaperDecimal value);
+extern json_t *qm_paper_json_order(const QmPaperServer *server, int symbol, const QmPaperOrder *order);
+extern json_t *qm_paper_json_limits(const QmPaperServer *server, const QmPaperCall *call);
+extern const char *qm_paper_status_name(QmPaperStatus status);
+extern const char *qm_paper_type_name(QmPaperType type);
+extern const char *qm_paper_force_name(QmPaperForce force);
+extern const char *qm_paper_stp_name(QmPaperStp stp);
+extern const char *qm_paper_expiry_name(QmPaperExpiry expiry);
+
+/* paper_user.c */
+extern void qm_paper_user_watch(QmPaperServer *server);
+extern void qm_paper_user_flush(QmPaperServer *server);
+extern void qm_paper_user_terminate(QmPaperServer *server, int account);
+extern void qm_paper_user_close(QmPaperServer *server);
+
+/* paper_socket.c: a WebSocket as bytes */
+extern bool qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *peer, const char *url,
+                                 const char *early, size_t early_length);
+extern void qm_paper_socket_send(QmPaperSocket *socket, const json_t *message);
+extern void qm_paper_socket_text(QmPaperSocket *socket, const char *text, size_t length);
+extern void qm_paper_socket_close(QmPaperSocket *socket, int code);
+extern void qm_paper_socket_cut(QmPaperSocket *socket);
+extern void qm_paper_sockets_flush(QmPaperServer *server);
+extern bool qm_paper_sockets_drained(const QmPaperServer *server);
+extern void qm_paper_sockets_close(QmPaperServer *server);
+
+/* paper_streams.c, paper_market_streams.c */
+extern bool qm_paper_stream_path(QmPaperSocket *socket, const char *url);
+extern void qm_paper_stream_message(QmPaperSocket *socket, const char *text);
+extern bool qm_paper_stream_wanted(const QmPaperServer *server, QmPaperStream stream, int symbol, int argument);
+extern void qm_paper_stream_tell(QmPaperServer *server, QmPaperStream stream, int symbol, int argument, json_t *event);
+extern void qm_paper_streams_begin(QmPaperServer *server);
+extern void qm_paper_streams_end(QmPaperServer *server);
+extern void qm_paper_tell_trade(QmPaperServer *server, int symbol, const QmPaperTrade *trade);
+extern void qm_paper_tell_candle(QmPaperServer *server, int symbol, QmPaperInterval interval,
+                                 const QmPaperCandle *candle);
+extern void qm_paper_tell_best(QmPaperServer *server, int symbol, const QmPaperBest *best);
+
+/* paper_wsapi.c */
+extern void qm_paper_api_message(QmPaperSocket *socket, const char *text);
+
+/* paper_http.c */
+extern QmPaperHttp *qm_paper_http_open(QmPaperServer *server, bool is_admin, QmError *error);
+extern void qm_paper_http_close(QmPaperHttp *http);
+extern int qm_paper_http_port(const QmPaperHttp *http);
+extern int64_t qm_paper_http_wait_ms(QmPaperHttp *http);
+extern void qm_paper_http_turn(QmPaperHttp *http);
+extern void qm_paper_http_upgrade_end(void *upgrade);
+
+/* paper_admin.c */
+extern const QmPaperMethod *qm_paper_admin_method(const char *verb, const char *path);
+extern void qm_paper_admin_steps(QmPaperServer *server);
+extern void qm_paper_admin_fault(QmPaperServer *server, const QmPaperFault *fault);
+
 #endif
