@@ -157,7 +157,7 @@ meet(void *context)
         qm_paper_call_error(call, mishap->http_after, mishap->code, "%s", failure_text(mishap->code));
     if (mishap->delay_after_ms > 0)
         hold(call, mishap->delay_after_ms, leave);
-    else if (call->is_met || call->code != 0)
+    else
         qm_paper_call_answer(call);
 }
 

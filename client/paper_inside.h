@@ -68,7 +68,8 @@ struct QmPaperCall
     int retry_after_s;
     int64_t used_weight;
     QmPaperMishap mishap;
-    bool is_met; /* the world has been asked */
+    bool is_met;     /* the world has been asked */
+    bool is_waiting; /* of the admin port: it will be answered later */
 
     bool (*verify)(QmPaperCall *call, const char *secret, const char *signature);
     void (*reply)(QmPaperCall *call); /* once, from the end of a turn */
