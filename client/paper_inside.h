@@ -222,6 +222,7 @@ struct QmPaperServer
     bool has_moved[QM_PAPER_ACCOUNTS_MAX];
     json_t *behind[QM_PAPER_ACCOUNTS_MAX]; /* event that a fault puts behind the next */
     QmPaperLate *late;
+    json_t *fills; /* of the order that is being placed */
     QmPaperAsked asked[QM_PAPER_FOLLOWERS_MAX];
     QmCode failure;
     QmError error;
