@@ -301,6 +301,7 @@ extern void qm_paper_user_subscriptions(QmPaperCall *call);
 
 /* paper_json.c */
 extern json_t *qm_paper_json_decimal(QmPaperDecimal value);
+extern json_t *qm_paper_json_levels(const QmPaperLevel *levels, int count);
 extern json_t *qm_paper_json_order(const QmPaperServer *server, int symbol, const QmPaperOrder *order);
 extern json_t *qm_paper_json_limits(const QmPaperServer *server, const QmPaperCall *call);
 extern const char *qm_paper_status_name(QmPaperStatus status);
