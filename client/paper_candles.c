@@ -11,6 +11,8 @@
 #define DAY_CANDLES 288 /* of five minutes */
 #define AVERAGE_MINUTES 5
 
+__extension__ typedef __int128 Wide;
+
 static json_t *kline(const QmPaperCandle *candle, int64_t length_ms);
 
 /* qm_paper_klines answers with candles: those from startTime on, else the newest. */
@@ -105,7 +107,7 @@ qm_paper_day(const QmPaperWorld *world, int symbol)
 QmPaperDecimal
 qm_paper_quotient(QmPaperDecimal dividend, QmPaperDecimal divisor)
 {
-    __extension__ __int128 result = divisor == 0 ? 0 : (__extension__(__int128)) dividend * QM_PAPER_ONE / divisor;
+    Wide result = divisor == 0 ? 0 : (Wide) dividend * QM_PAPER_ONE / divisor;
 
     return result > INT64_MAX || result < -INT64_MAX ? 0 : (QmPaperDecimal) result;
 }
