@@ -57,6 +57,7 @@ struct QmPaperCall
     QmPaperParams params;
     const char *peer;      /* its address: its transport's memory */
     const char *api_key;   /* NULL: none was given */
+    const char *text;      /* of the body, for the admin port */
     bool is_signed;        /* by its transport's rules, which alone has the bytes; of use when the account is known */
     int account;           /* -1: not known */
     int symbol;            /* -1: none or all; see qm_paper_call_symbol */
