@@ -207,6 +207,18 @@ qm_paper_calls_drop(QmPaperServer *server)
     qm_paper_calls_reply(server);
 }
 
+/* qm_paper_calls_orphan makes the calls of a socket that is gone go on without it. */
+void
+qm_paper_calls_orphan(QmPaperServer *server, const QmPaperSocket *socket)
+{
+    for (QmPaperCall *call = server->held; call != NULL; call = call->next_held)
+        if (call->socket == socket)
+            call->socket = NULL;
+    for (QmPaperCall *call = server->replies; call != NULL; call = call->next)
+        if (call->socket == socket)
+            call->socket = NULL;
+}
+
 /* qm_paper_call_clear frees what a call holds, but not the call. */
 void
 qm_paper_call_clear(QmPaperCall *call)

@@ -238,6 +238,7 @@ extern void qm_paper_call_error(QmPaperCall *call, int status, int code, const c
 extern bool qm_paper_call_refused(QmPaperCall *call, QmPaperRefusal refusal);
 extern void qm_paper_call_body(QmPaperCall *call, json_t *body);
 extern void qm_paper_calls_reply(QmPaperServer *server);
+extern void qm_paper_calls_orphan(QmPaperServer *server, const QmPaperSocket *socket);
 extern void qm_paper_calls_drop(QmPaperServer *server);
 
 /* paper_argument.c */
@@ -324,6 +325,7 @@ extern void qm_paper_socket_send(QmPaperSocket *socket, const json_t *message);
 extern void qm_paper_socket_text(QmPaperSocket *socket, const char *text, size_t length);
 extern void qm_paper_socket_close(QmPaperSocket *socket, int code);
 extern void qm_paper_socket_cut(QmPaperSocket *socket);
+extern void qm_paper_socket_silence(QmPaperSocket *socket);
 extern void qm_paper_sockets_flush(QmPaperServer *server);
 extern bool qm_paper_sockets_drained(const QmPaperServer *server);
 extern void qm_paper_sockets_close(QmPaperServer *server);
@@ -331,6 +333,7 @@ extern void qm_paper_sockets_close(QmPaperServer *server);
 /* paper_streams.c, paper_market_streams.c */
 extern bool qm_paper_stream_path(QmPaperSocket *socket, const char *url);
 extern void qm_paper_stream_message(QmPaperSocket *socket, const char *text);
+extern void qm_paper_streams_forget(QmPaperSocket *socket);
 extern bool qm_paper_stream_wanted(const QmPaperServer *server, QmPaperStream stream, int symbol, int argument);
 extern void qm_paper_stream_tell(QmPaperServer *server, QmPaperStream stream, int symbol, int argument, json_t *event);
 extern void qm_paper_streams_begin(QmPaperServer *server);
