@@ -313,6 +313,7 @@ extern const char *qm_paper_stp_name(QmPaperStp stp);
 extern const char *qm_paper_expiry_name(QmPaperExpiry expiry);
 
 /* paper_user.c */
+extern int qm_paper_listen_key_account(QmPaperServer *server, const char *key);
 extern void qm_paper_user_watch(QmPaperServer *server);
 extern void qm_paper_user_flush(QmPaperServer *server);
 extern void qm_paper_user_terminate(QmPaperServer *server, int account);

@@ -77,6 +77,8 @@ ready(void *context, uint32_t events)
     QmPaperSocket *socket = context;
     char bytes[READ_SIZE];
 
+    if (socket->is_silent && (events & (EPOLLHUP | EPOLLERR)) != 0)
+        qm_paper_socket_cut(socket);
     if (socket->is_dead || socket->is_silent || (events & ~(uint32_t) EPOLLOUT) == 0)
         return;
     for (int i = 0; i < READS_MAX && !socket->is_dead; i++)
