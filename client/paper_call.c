@@ -146,6 +146,8 @@ meet(void *context)
         call->retry_after_s = mishap->retry_after_s;
         qm_paper_call_error(call, mishap->http_before, mishap->code, "%s", failure_text(mishap->code));
     }
+    else if (call->method->path == NULL && call->socket == NULL)
+        qm_paper_call_error(call, 400, -1000, "The connection has gone.");
     else if (is_in_time(call))
     {
         if (!call->method->counts_order || qm_paper_count_order(call))
