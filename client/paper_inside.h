@@ -64,6 +64,7 @@ struct QmPaperCall
     QmPaperSocket *socket; /* that it came by; NULL: HTTP, or the socket has gone */
 
     int status; /* of the reply */
+    int file;   /* that is the reply; 0: body is */
     json_t *body;
     int code; /* not 0: an error, with its message */
     int retry_after_s;
@@ -225,6 +226,9 @@ struct QmPaperServer
     QmPaperLate *late;
     json_t *fills; /* of the order that is being placed */
     QmPaperAsked asked[QM_PAPER_FOLLOWERS_MAX];
+    bool has_undrained_step; /* a step is done, but not yet where its followers will read of it */
+    bool has_output;         /* frames have been queued since the sockets were flushed */
+    QmPaperTimer stop_timer;
     QmCode failure;
     QmError error;
 };
@@ -313,6 +317,7 @@ extern const char *qm_paper_stp_name(QmPaperStp stp);
 extern const char *qm_paper_expiry_name(QmPaperExpiry expiry);
 
 /* paper_user.c */
+extern void qm_paper_listen_keys_expire(QmPaperServer *server, int account);
 extern int qm_paper_listen_key_account(QmPaperServer *server, const char *key);
 extern void qm_paper_user_watch(QmPaperServer *server);
 extern void qm_paper_user_flush(QmPaperServer *server);

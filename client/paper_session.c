@@ -74,6 +74,34 @@ qm_paper_listen_key_account(QmPaperServer *server, const char *key)
     return listen == NULL ? -1 : listen->account;
 }
 
+/* qm_paper_listen_keys_expire ends an account's listen keys, and says so to who hears them; -1: all. */
+void
+qm_paper_listen_keys_expire(QmPaperServer *server, int account)
+{
+    for (int i = 0; i < QM_PAPER_LISTEN_KEYS_MAX; i++)
+    {
+        QmPaperListenKey *listen = &server->listen_keys[i];
+        json_t *event;
+
+        if (listen->key[0] == '\0' || (account >= 0 && listen->account != account))
+            continue;
+        event = json_pack("{s:s, s:I, s:s}",
+                          "e",
+                          "listenKeyExpired",
+                          "E",
+                          (json_int_t) qm_paper_wire_ms(server),
+                          "listenKey",
+                          listen->key);
+        qm_paper_stream_tell(server, QM_PAPER_STREAM_USER, -1, listen->account, event);
+        json_decref(event);
+        for (QmPaperSocket *socket = server->sockets; socket != NULL; socket = socket->next)
+            for (size_t j = 0; j < socket->subscription_count; j++)
+                if (strcmp(socket->subscriptions[j].name, listen->key) == 0)
+                    socket->subscriptions[j].stream = QM_PAPER_STREAM_OTHER;
+        listen->key[0] = '\0';
+    }
+}
+
 /* named_key finds the listen key that a call names; NULL, and the call has its error. */
 static QmPaperListenKey *
 named_key(QmPaperCall *call)
