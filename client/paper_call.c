@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RECV_WINDOW_US INT64_C(5000000)
 #define RECV_WINDOW_MAX_US INT64_C(60000000)
@@ -229,6 +230,9 @@ qm_paper_call_clear(QmPaperCall *call)
     qm_paper_timer_drop(&call->server->loop, &call->timer);
     json_decref(call->body);
     call->body = NULL;
+    if (call->file > 0)
+        close(call->file);
+    call->file = 0;
     qm_paper_params_free(&call->params);
 }
 

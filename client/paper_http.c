@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include <microhttpd.h>
 
@@ -300,6 +301,26 @@ take(void *context, struct MHD_Connection *connection, const char *url, const ch
     return request->is_begun ? MHD_NO : begin(request, verb);
 }
 
+/* read_params reads query and body; an operator may send an object in JSON. False without memory. */
+static bool
+read_params(Request *request)
+{
+    QmPaperParams *params = &request->call.params;
+    QmJson object = {0};
+    bool good = qm_paper_params_read(params, request->query, strlen(request->query));
+
+    if (request->body.text[0] != '{')
+        return good && qm_paper_params_read(params, request->body.text, request->body.len);
+    if (!request->http->is_admin)
+        return good;
+    qm_json_add(&object, "{\"params\":");
+    qm_json_add(&object, request->body.text);
+    qm_json_add(&object, "}");
+    good = good && !object.failed && qm_paper_params_json(params, object.text);
+    qm_json_free(&object);
+    return good;
+}
+
 /* begin takes a request that is there as a whole. */
 static enum MHD_Result
 begin(Request *request, const char *verb)
@@ -330,8 +351,7 @@ begin(Request *request, const char *verb)
     request->query = mark == NULL ? "" : mark + 1;
     snprintf(path, sizeof(path), "%.*s", (int) strcspn(request->uri, "?"), request->uri);
     call->text = request->body.text;
-    if (!qm_paper_params_read(&call->params, request->query, strlen(request->query)) ||
-        (call->text[0] != '{' && !qm_paper_params_read(&call->params, call->text, request->body.len)))
+    if (!read_params(request))
         return MHD_NO;
     request->is_suspended = true;
     MHD_suspend_connection(request->connection);
@@ -423,6 +443,7 @@ static enum MHD_Result
 respond(Request *request)
 {
     const QmPaperCall *call = &request->call;
+    bool is_lines = call->file > 0;
     struct MHD_Response *response;
     enum MHD_Result result;
 
@@ -445,7 +466,7 @@ respond(Request *request)
         add_number(response, "Retry-After", call->retry_after_s);
     MHD_add_response_header(response,
                             "Content-Type",
-                            json_is_string(call->body) ? "application/x-ndjson" : "application/json;charset=UTF-8");
+                            is_lines ? "application/x-ndjson" : "application/json;charset=UTF-8");
     result = MHD_queue_response(request->connection, (unsigned) call->status, response);
     MHD_destroy_response(response);
     return result;
@@ -466,14 +487,22 @@ half_of(void *context, uint64_t at, char *out, size_t size)
     return (ssize_t) size;
 }
 
-/* response_of makes the answer's bytes; a body that is a text is sent as it is. */
+/* response_of makes the answer's bytes. */
 static struct MHD_Response *
 response_of(Request *request)
 {
-    const QmPaperCall *call = &request->call;
+    QmPaperCall *call = &request->call;
+    struct MHD_Response *response;
+    struct stat about;
 
-    request->answer =
-        json_is_string(call->body) ? strdup(json_string_value(call->body)) : json_dumps(call->body, JSON_COMPACT);
+    if (call->file > 0)
+    {
+        response =
+            fstat(call->file, &about) == 0 ? MHD_create_response_from_fd64((uint64_t) about.st_size, call->file) : NULL;
+        call->file = response != NULL ? 0 : call->file; /* it is the response's now */
+        return response;
+    }
+    request->answer = json_dumps(call->body, JSON_COMPACT);
     if (request->answer == NULL)
         return NULL;
     if (call->mishap.cuts_reply && call->is_met)

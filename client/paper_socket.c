@@ -177,6 +177,7 @@ frame(QmPaperSocket *socket, QmWsOpcode opcode, const char *payload, size_t leng
         socket->out = larger;
         socket->out_size = 2 * needed;
     }
+    socket->server->has_output = true;
     socket->out_length += qm_ws_frame(socket->out + socket->out_length, opcode, payload, length, NULL);
     return true;
 }
@@ -215,6 +216,7 @@ qm_paper_socket_close(QmPaperSocket *socket, int code)
 void
 qm_paper_socket_cut(QmPaperSocket *socket)
 {
+    socket->server->has_output = true; /* something to do at the end of the turn */
     socket->is_dead = true;
 }
 
@@ -289,6 +291,7 @@ qm_paper_sockets_flush(QmPaperServer *server)
 {
     QmPaperSocket **place = &server->sockets;
 
+    server->has_output = false;
     while (*place != NULL)
     {
         QmPaperSocket *socket = *place;
