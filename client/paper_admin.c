@@ -2,7 +2,7 @@
  * The paper exchange's admin port: what its operator, a test or a demo does with
  * it. paper_server.h lists the requests.
  */
-#include "paper_orders.h"
+#include "paper_rest_orders.h"
 
 #include <stdio.h>
 #include <string.h>

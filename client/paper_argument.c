@@ -1,7 +1,7 @@
 /*
  * Parameters of a call as what they mean, or the error that Binance has for them.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

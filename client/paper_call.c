@@ -2,7 +2,7 @@
  * A call's way through the paper exchange: checked, held up where a fault wants it,
  * answered by its method, held up again, and told to leave at the end of the turn.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * raw bytes, so the URI is taken as it came. A request to become a WebSocket is
  * handed on with its connection.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

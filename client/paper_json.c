@@ -2,7 +2,7 @@
  * What the paper exchange answers, as JSON: the words for states and types, and
  * the objects that several answers share. NULL: no memory.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 /* qm_paper_json_decimal writes a decimal as the exchange does: a text with eight places. */
 json_t *

@@ -2,7 +2,7 @@
  * The paper exchange's rate limits: weight by address and minute, orders by account
  * in ten seconds and in a day. Whoever goes on when told to stop is shut out.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * What streams tell of markets: trades, candles, best prices as they happen; the
  * book ten times a second and tickers once, where somebody hears them. Times are the data's.
  */
-#include "paper_candles.h"
+#include "paper_rest_candles.h"
 
 #include <stdlib.h>
 #include <string.h>

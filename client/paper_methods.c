@@ -1,7 +1,7 @@
 /*
  * What the paper exchange serves: one table for REST and the WebSocket API.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <stddef.h>
 #include <string.h>

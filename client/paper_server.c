@@ -2,7 +2,7 @@
  * The paper exchange's server as a whole: opened, run, closed. What a turn of the
  * loop has done becomes safe before anybody is told of it.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

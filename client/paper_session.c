@@ -2,7 +2,7 @@
  * Who hears an account's events: listen keys of the older way, and subscriptions on
  * the WebSocket API, each with the signature of the account.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * What is sent waits until the end of the turn, and is bounded. A socket that is
  * dead is freed at the end of the turn, for its descriptor may still be served in it.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * Streams of the paper exchange: which WebSocket hears what, by its URL and by
  * what it asks for later.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <ctype.h>
 #include <stdio.h>

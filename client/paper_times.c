@@ -2,7 +2,7 @@
  * The wire's clock, and when orders and trades came about by it. The world dates
  * them by its own clock, which may run a thousand times as fast.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <stdlib.h>
 #include <time.h>

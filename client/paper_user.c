@@ -3,7 +3,7 @@
  * Binance's words, to all that have subscribed. Faults may lose, double, delay or
  * swap them, for all subscribers alike.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

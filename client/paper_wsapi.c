@@ -2,7 +2,7 @@
  * The WebSocket API of the paper exchange: requests by messages, which are the same
  * calls as those over HTTP. Replies have the id of their request and may come in any order.
  */
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Orders at the paper exchange: placed, tried out and canceled, and what is answered.
  */
-#include "paper_orders.h"
+#include "paper_rest_orders.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * One order in the place of another at the paper exchange: a cancel and a placement
  * in one call, of which either may fail.
  */
-#include "paper_orders.h"
+#include "paper_rest_orders.h"
 
 static json_t *
 result_word(bool attempted, bool good)

@@ -1,7 +1,7 @@
 /*
  * What an account asks the paper exchange for: its orders, its trades, its balances.
  */
-#include "paper_orders.h"
+#include "paper_rest_orders.h"
 
 #include <stdlib.h>
 #include <string.h>

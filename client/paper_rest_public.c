@@ -1,7 +1,7 @@
 /*
  * What anybody may ask the paper exchange for: its clock, its symbols, its book, its trades.
  */
-#include "paper_candles.h"
+#include "paper_rest_candles.h"
 
 #include <stdlib.h>
 #include <string.h>

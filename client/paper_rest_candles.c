@@ -2,7 +2,7 @@
  * Candles of the paper exchange, and what is made of them: klines, the ticker of a
  * day, the average price. All times are the data's.
  */
-#include "paper_candles.h"
+#include "paper_rest_candles.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,8 +7,8 @@
  * Faults may hold it up between them. Replies and events leave at the end of the
  * turn, after the world has made safe what they tell of.
  */
-#ifndef QM_PAPER_INSIDE_H
-#define QM_PAPER_INSIDE_H
+#ifndef QM_PAPER_SERVER_INSIDE_H
+#define QM_PAPER_SERVER_INSIDE_H
 
 #include <jansson.h>
 
@@ -268,7 +268,7 @@ extern void qm_paper_times_free(QmPaperTimes *times);
 extern const QmPaperMethod *qm_paper_method_by_path(const char *verb, const char *path, bool *path_known);
 extern const QmPaperMethod *qm_paper_method_by_name(const char *name);
 
-/* paper_public.c, paper_candles.c */
+/* paper_rest_public.c, paper_rest_candles.c */
 extern void qm_paper_ping(QmPaperCall *call);
 extern void qm_paper_time(QmPaperCall *call);
 extern void qm_paper_exchange_info(QmPaperCall *call);
@@ -282,14 +282,14 @@ extern void qm_paper_ticker_price(QmPaperCall *call);
 extern void qm_paper_ticker_book(QmPaperCall *call);
 extern void qm_paper_nothing(QmPaperCall *call);
 
-/* paper_orders.c, paper_replace.c */
+/* paper_rest_orders.c, paper_rest_replace.c */
 extern void qm_paper_order_place(QmPaperCall *call);
 extern void qm_paper_order_test(QmPaperCall *call);
 extern void qm_paper_order_cancel(QmPaperCall *call);
 extern void qm_paper_orders_cancel(QmPaperCall *call);
 extern void qm_paper_order_replace(QmPaperCall *call);
 
-/* paper_account.c */
+/* paper_rest_account.c, paper_session.c */
 extern void qm_paper_order_query(QmPaperCall *call);
 extern void qm_paper_open_orders(QmPaperCall *call);
 extern void qm_paper_all_orders(QmPaperCall *call);

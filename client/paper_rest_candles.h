@@ -2,10 +2,10 @@
  * What answers and streams of the paper exchange share: a day summed up, and
  * answers for one symbol, for some or for all.
  */
-#ifndef QM_PAPER_CANDLES_H
-#define QM_PAPER_CANDLES_H
+#ifndef QM_PAPER_REST_CANDLES_H
+#define QM_PAPER_REST_CANDLES_H
 
-#include "paper_inside.h"
+#include "paper_server_inside.h"
 
 typedef struct QmPaperDay
 {
@@ -18,7 +18,7 @@ typedef struct QmPaperDay
 extern QmPaperDay qm_paper_day(const QmPaperWorld *world, int symbol);
 extern QmPaperDecimal qm_paper_quotient(QmPaperDecimal dividend, QmPaperDecimal divisor);
 
-/* paper_public.c */
+/* paper_rest_public.c */
 extern void qm_paper_each_symbol(QmPaperCall *call, json_t *(*write)(const QmPaperServer *server, int symbol));
 
 #endif
