@@ -8,10 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void answer_state(QmPaperCall *call);
-static void follow(QmPaperCall *call);
-static void step(QmPaperCall *call);
-static void leave(QmPaperCall *call);
 static void place(QmPaperCall *call);
 static void cancel(QmPaperCall *call);
 static void adjust(QmPaperCall *call);
@@ -25,10 +21,10 @@ static void write_audit(QmPaperCall *call);
 static void stop(QmPaperCall *call);
 
 static const QmPaperMethod methods[] = {
-    {.verb = "GET", .path = "/admin/state", .run = answer_state},
-    {.verb = "POST", .path = "/admin/follow", .run = follow},
-    {.verb = "POST", .path = "/admin/step", .run = step},
-    {.verb = "POST", .path = "/admin/leave", .run = leave},
+    {.verb = "GET", .path = "/admin/state", .run = qm_paper_admin_state},
+    {.verb = "POST", .path = "/admin/follow", .run = qm_paper_admin_follow},
+    {.verb = "POST", .path = "/admin/step", .run = qm_paper_admin_step},
+    {.verb = "POST", .path = "/admin/leave", .run = qm_paper_admin_leave},
     {.verb = "POST", .path = "/admin/order", .run = place},
     {.verb = "POST", .path = "/admin/cancel", .run = cancel},
     {.verb = "POST", .path = "/admin/balance", .run = adjust},
@@ -52,9 +48,9 @@ qm_paper_admin_method(const char *verb, const char *path)
     return NULL;
 }
 
-/* answer_state answers with how things stand. */
-static void
-answer_state(QmPaperCall *call)
+/* qm_paper_admin_state answers with how things stand. */
+void
+qm_paper_admin_state(QmPaperCall *call)
 {
     const QmPaperServer *server = call->server;
     const QmPaperWorld *world = server->world;
@@ -81,103 +77,6 @@ answer_state(QmPaperCall *call)
                                  sockets,
                                  "prices",
                                  prices));
-}
-
-static void
-follow(QmPaperCall *call)
-{
-    const char *name = qm_paper_need(call, "name");
-
-    if (name == NULL)
-        return;
-    if (qm_paper_world_follow(call->server->world, name))
-        answer_state(call);
-    else
-        qm_paper_call_error(call, 400, -1003, "Too many followers, or too long a name.");
-}
-
-/* asked_of finds what a follower has asked for; a free place where there is none. NULL: no room. */
-static QmPaperAsked *
-asked_of(QmPaperServer *server, const char *name)
-{
-    QmPaperAsked *place = NULL;
-
-    for (int i = 0; i < QM_PAPER_FOLLOWERS_MAX; i++)
-    {
-        QmPaperAsked *asked = &server->asked[i];
-
-        if (asked->call != NULL && strcmp(asked->name, name) == 0)
-            return asked;
-        if (asked->call == NULL && place == NULL)
-            place = asked;
-    }
-    return place;
-}
-
-/* step asks for the next step of data, and waits for it. Who asks again while waiting lets the first question be answered. */
-static void
-step(QmPaperCall *call)
-{
-    QmPaperServer *server = call->server;
-    const char *name = qm_paper_need(call, "name");
-    QmPaperAsked *asked;
-    int64_t seen;
-
-    if (name == NULL || !qm_paper_whole(call, "seen", qm_paper_world_step(server->world), &seen))
-        return;
-    asked = strlen(name) < sizeof(asked->name) ? asked_of(server, name) : NULL;
-    if (asked == NULL)
-    {
-        qm_paper_call_error(call, 400, -1003, "Too many followers, or too long a name.");
-        return;
-    }
-    if (asked->call != NULL)
-    {
-        answer_state(asked->call);
-        qm_paper_call_answer(asked->call);
-    }
-    strcpy(asked->name, name);
-    asked->call = call;
-    asked->seen_step = seen;
-    call->is_waiting = true;
-    qm_paper_world_ready(server->world, name, seen);
-}
-
-/* qm_paper_admin_steps answers those whose step has been done and who can know all that it brought. */
-void
-qm_paper_admin_steps(QmPaperServer *server)
-{
-    int64_t now_step = qm_paper_world_step(server->world);
-    bool ended = qm_paper_world_has_ended(server->world);
-    bool drained = qm_paper_sockets_drained(server);
-
-    server->has_undrained_step = false;
-    for (int i = 0; i < QM_PAPER_FOLLOWERS_MAX; i++)
-    {
-        QmPaperAsked *asked = &server->asked[i];
-
-        if (asked->call == NULL || (asked->seen_step >= now_step && !ended))
-            continue;
-        if (!drained)
-        {
-            server->has_undrained_step = true;
-            continue;
-        }
-        answer_state(asked->call);
-        qm_paper_call_answer(asked->call);
-        asked->call = NULL;
-    }
-}
-
-static void
-leave(QmPaperCall *call)
-{
-    const char *name = qm_paper_need(call, "name");
-
-    if (name == NULL)
-        return;
-    qm_paper_world_leave(call->server->world, name);
-    answer_state(call);
 }
 
 /* named_account reads the account, which may be left out where there is only one. */
@@ -257,7 +156,7 @@ adjust(QmPaperCall *call)
     else if (!qm_paper_world_adjust(world, call->account, asset, is_less ? -amount : amount))
         qm_paper_call_error(call, 400, -2010, "Account has insufficient balance for requested action.");
     else
-        answer_state(call);
+        qm_paper_admin_state(call);
 }
 
 static void
@@ -275,7 +174,7 @@ halt(QmPaperCall *call)
     rules = *qm_paper_symbol(call->server->world, call->symbol).rules;
     rules.halted = word != 0;
     qm_paper_world_set_rules(call->server->world, call->symbol, &rules);
-    answer_state(call);
+    qm_paper_admin_state(call);
 }
 
 /* change_filters sets the filters that are named, and lets the others be. */
@@ -311,7 +210,7 @@ change_filters(QmPaperCall *call)
             !qm_paper_decimal(call, filters[i].name, filters[i].value))
             return;
     qm_paper_world_set_rules(call->server->world, call->symbol, &rules);
-    answer_state(call);
+    qm_paper_admin_state(call);
 }
 
 static void
@@ -390,7 +289,7 @@ kill_streams(QmPaperCall *call)
         qm_paper_user_terminate(call->server, call->account);
     else
         end_sockets(call->server, call->account, way == 1);
-    answer_state(call);
+    qm_paper_admin_state(call);
 }
 
 /* qm_paper_admin_fault does what a fault of a moment wants of the server. */

@@ -58,6 +58,8 @@ static void *take_uri(void *context, const char *uri, struct MHD_Connection *con
 static enum MHD_Result take(void *context, struct MHD_Connection *connection, const char *url, const char *verb,
                             const char *version, const char *data, size_t *size, void **own);
 static void forget(void *context, struct MHD_Connection *connection, void **own, enum MHD_RequestTerminationCode why);
+static void note_connection(void *context, struct MHD_Connection *connection, void **own,
+                            enum MHD_ConnectionNotificationCode what);
 static enum MHD_Result begin(Request *request, const char *verb);
 static void begin_exchange(Request *request, const char *verb, const char *path);
 static void begin_admin(Request *request, const char *verb, const char *path);
@@ -107,10 +109,13 @@ start(QmPaperHttp *http, const struct sockaddr_storage *address, bool tls)
                             MHD_OPTION_NOTIFY_COMPLETED,
                             forget,
                             http,
+                            MHD_OPTION_NOTIFY_CONNECTION,
+                            note_connection,
+                            http,
                             MHD_OPTION_CONNECTION_LIMIT,
                             (unsigned) options->connections_max,
                             MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned) IDLE_S,
+                            http->is_admin ? 0U : (unsigned) IDLE_S,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t) HEAD_MAX,
                             MHD_OPTION_LISTENING_ADDRESS_REUSE,
@@ -392,6 +397,21 @@ begin_exchange(Request *request, const char *verb, const char *path)
     qm_paper_call_answer(call);
 }
 
+/* note_connection notes which connections of the admin port there are: a follower lives as long as its own. */
+static void
+note_connection(void *context, struct MHD_Connection *connection, void **own, enum MHD_ConnectionNotificationCode what)
+{
+    const QmPaperHttp *http = context;
+
+    if (!http->is_admin)
+        return;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        *own = qm_paper_bond_new(http->server,
+                                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    else if (*own != NULL)
+        qm_paper_bond_end(*own);
+}
+
 /* begin_admin serves the operator, whom neither limits nor faults concern. */
 static void
 begin_admin(Request *request, const char *verb, const char *path)
@@ -399,6 +419,7 @@ begin_admin(Request *request, const char *verb, const char *path)
     QmPaperCall *call = &request->call;
 
     call->status = 200;
+    call->bond = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     call->method = qm_paper_admin_method(verb, path);
     if (call->method != NULL)
         call->method->run(call);

@@ -161,6 +161,7 @@ turn_end(void *context)
     qm_paper_sockets_flush(server);
     qm_paper_http_turn(server->exchange);
     qm_paper_http_turn(server->admin);
+    qm_paper_bonds_sweep(server);
 }
 
 /* qm_paper_server_close cuts what is still connected, and frees the server; the world stays. */
@@ -173,6 +174,7 @@ qm_paper_server_close(QmPaperServer *server)
     qm_paper_calls_drop(server);
     qm_paper_http_close(server->exchange);
     qm_paper_http_close(server->admin);
+    qm_paper_bonds_sweep(server);
     qm_paper_user_close(server);
     qm_paper_streams_end(server);
     for (int i = 0; i < QM_PAPER_SYMBOLS_MAX; i++)

@@ -70,8 +70,9 @@ struct QmPaperCall
     int retry_after_s;
     int64_t used_weight;
     QmPaperMishap mishap;
-    bool is_met;     /* the world has been asked */
-    bool is_waiting; /* of the admin port: it will be answered later */
+    bool is_met;              /* the world has been asked */
+    struct QmPaperBond *bond; /* of the admin port's connection */
+    bool is_waiting;          /* of the admin port: it will be answered later */
 
     bool (*verify)(QmPaperCall *call, const char *secret, const char *signature);
     void (*reply)(QmPaperCall *call); /* once, from the end of a turn */
@@ -192,6 +193,16 @@ typedef struct QmPaperBook
     int64_t update_id;
 } QmPaperBook;
 
+/* Which follower speaks by a connection of the admin port. */
+typedef struct QmPaperBond
+{
+    struct QmPaperServer *server;
+    QmPaperWatch watch; /* while there is a name */
+    char name[QM_PAPER_NAME_SIZE];
+    bool is_dead; /* freed at the end of the turn */
+    struct QmPaperBond *next;
+} QmPaperBond;
+
 /* A follower whose next step has not come. */
 typedef struct QmPaperAsked
 {
@@ -225,6 +236,7 @@ struct QmPaperServer
     json_t *behind[QM_PAPER_ACCOUNTS_MAX]; /* event that a fault puts behind the next */
     QmPaperLate *late;
     json_t *fills; /* of the order that is being placed */
+    QmPaperBond *bonds;
     QmPaperAsked asked[QM_PAPER_FOLLOWERS_MAX];
     bool has_undrained_step; /* a step is done, but not yet where its followers will read of it */
     bool has_output;         /* frames have been queued since the sockets were flushed */
@@ -360,9 +372,18 @@ extern int64_t qm_paper_http_wait_ms(QmPaperHttp *http);
 extern void qm_paper_http_turn(QmPaperHttp *http);
 extern void qm_paper_http_upgrade_end(void *upgrade);
 
+/* paper_follow.c */
+extern QmPaperBond *qm_paper_bond_new(QmPaperServer *server, int fd);
+extern void qm_paper_bond_end(QmPaperBond *bond);
+extern void qm_paper_bonds_sweep(QmPaperServer *server);
+extern void qm_paper_admin_follow(QmPaperCall *call);
+extern void qm_paper_admin_step(QmPaperCall *call);
+extern void qm_paper_admin_leave(QmPaperCall *call);
+extern void qm_paper_admin_steps(QmPaperServer *server);
+
 /* paper_admin.c */
 extern const QmPaperMethod *qm_paper_admin_method(const char *verb, const char *path);
-extern void qm_paper_admin_steps(QmPaperServer *server);
+extern void qm_paper_admin_state(QmPaperCall *call);
 extern void qm_paper_admin_fault(QmPaperServer *server, const QmPaperFault *fault);
 
 #endif
