@@ -213,3 +213,11 @@ qm_paper_admin_steps(QmPaperServer *server)
             server->has_undrained_step = true;
     }
 }
+
+/* qm_paper_follow_close forgets what followers wait for: their connections are about to be closed. */
+void
+qm_paper_follow_close(QmPaperServer *server)
+{
+    for (int i = 0; i < QM_PAPER_FOLLOWERS_MAX; i++)
+        server->asked[i].call = NULL;
+}

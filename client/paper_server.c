@@ -172,6 +172,7 @@ qm_paper_server_close(QmPaperServer *server)
         return;
     qm_paper_sockets_close(server);
     qm_paper_calls_drop(server);
+    qm_paper_follow_close(server);
     qm_paper_http_close(server->exchange);
     qm_paper_http_close(server->admin);
     qm_paper_bonds_sweep(server);

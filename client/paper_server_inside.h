@@ -380,6 +380,7 @@ extern void qm_paper_admin_follow(QmPaperCall *call);
 extern void qm_paper_admin_step(QmPaperCall *call);
 extern void qm_paper_admin_leave(QmPaperCall *call);
 extern void qm_paper_admin_steps(QmPaperServer *server);
+extern void qm_paper_follow_close(QmPaperServer *server);
 
 /* paper_admin.c */
 extern const QmPaperMethod *qm_paper_admin_method(const char *verb, const char *path);
