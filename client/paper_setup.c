@@ -83,6 +83,7 @@ qm_paper_setup_symbol(QmPaperSetup *setup, const char *text, QmPaperSymbolOption
     if (setup->world.symbol_count == QM_PAPER_SYMBOLS_MAX)
         return wrong(error, "there are too many symbols; the first beyond the limit", text);
     *symbol = &setup->symbols[setup->world.symbol_count++];
+    (*symbol)->rules.fee_maker = (*symbol)->rules.fee_taker = QM_PAPER_ONE / 1000;
     (*symbol)->symbol = qm_paper_setup_keep(setup, name);
     (*symbol)->quote = qm_paper_setup_keep(setup, name + base);
     name[base] = '\0';
@@ -115,9 +116,9 @@ qm_paper_setup_symbols(QmPaperSetup *setup, const char *list, const char *walk, 
     return code;
 }
 
-/* add_deposit sets what an account begins with of an asset. */
-static QmCode
-add_deposit(QmPaperSetup *setup, int account, const char *asset, QmPaperDecimal amount, QmError *error)
+/* qm_paper_setup_deposit sets what an account begins with of an asset. */
+QmCode
+qm_paper_setup_deposit(QmPaperSetup *setup, int account, const char *asset, QmPaperDecimal amount, QmError *error)
 {
     QmPaperAccountOptions *options = &setup->accounts[account];
     int at = 0;
@@ -153,7 +154,7 @@ qm_paper_setup_balances(QmPaperSetup *setup, const char *list, QmError *error)
         }
         *amount = '\0';
         for (int i = 0; code == QM_OK && i < setup->world.account_count; i++)
-            code = add_deposit(setup, i, item, value, error);
+            code = qm_paper_setup_deposit(setup, i, item, value, error);
     }
     free(copy);
     return code;
@@ -200,7 +201,7 @@ qm_paper_setup_finish(QmPaperSetup *setup, QmError *error)
             for (int k = 0; k < setup->accounts[j].deposit_count; k++)
                 any = any || strcmp(setup->deposits[j][k].asset, symbol->quote) == 0;
             if (!any)
-                code = add_deposit(setup, j, symbol->quote, INT64_C(100000) * QM_PAPER_ONE, error);
+                code = qm_paper_setup_deposit(setup, j, symbol->quote, INT64_C(100000) * QM_PAPER_ONE, error);
         }
     }
     if (code == QM_OK && setup->world.speed == 0 && setup->world.followers < 1)
@@ -214,9 +215,12 @@ fill_rules(QmPaperSymbolOptions *symbol)
 {
     QmPaperRules *rules = &symbol->rules;
 
-    for (rules->tick = rules->tick > 0 ? rules->tick : QM_PAPER_ONE / 100;
-         symbol->source.start > 0 && rules->tick > 1 && symbol->source.start / rules->tick < 10000;)
-        rules->tick /= 10;
+    if (rules->tick == 0)
+    {
+        rules->tick = QM_PAPER_ONE / 100;
+        while (symbol->source.start > 0 && rules->tick > 1 && symbol->source.start / rules->tick < 10000)
+            rules->tick /= 10;
+    }
     if (rules->step == 0)
         rules->step = QM_PAPER_ONE / 100000;
     if (rules->price_min == 0)
@@ -238,9 +242,14 @@ fill_rules(QmPaperSymbolOptions *symbol)
 QmCode
 qm_paper_setup_faults(const QmPaperSetup *setup, QmPaperWorld *world, QmError *error)
 {
+    json_t *there = qm_paper_fault_list(world);
+    bool has_come_back = json_array_size(there) > 0; /* from its journal, with its faults */
     json_t *each;
     size_t i;
 
+    json_decref(there);
+    if (has_come_back)
+        return QM_OK;
     json_array_foreach(setup->faults, i, each)
     {
         QmPaperFault fault;

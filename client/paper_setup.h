@@ -53,6 +53,8 @@ extern void qm_paper_setup_end(QmPaperSetup *setup);
 /* paper_setup_file.c needs these. */
 extern QM_MUST_CHECK QmCode qm_paper_setup_symbol(QmPaperSetup *setup, const char *text, QmPaperSymbolOptions **symbol,
                                                   QmError *error);
+extern QM_MUST_CHECK QmCode qm_paper_setup_deposit(QmPaperSetup *setup, int account, const char *asset,
+                                                   QmPaperDecimal amount, QmError *error);
 extern const char *qm_paper_setup_keep(QmPaperSetup *setup, const char *text);
 
 #endif
