@@ -273,7 +273,7 @@ typedef struct QmPaperLevel
     QmPaperDecimal price, quantity;
 } QmPaperLevel;
 
-/* The book: levels of accounts' orders, and of the rest of the market as many as fill the limit. Returns its update id. */
+/* The book: levels of accounts' orders, and twenty on each side of the rest of the market. Returns its update id. */
 extern int64_t qm_paper_world_depth(const QmPaperWorld *world, int symbol, int max, QmPaperLevel *bids, int *bid_count,
                                     QmPaperLevel *asks, int *ask_count);
 extern QmPaperBest qm_paper_world_best(const QmPaperWorld *world, int symbol);
