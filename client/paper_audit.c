@@ -260,11 +260,11 @@ set_decimal(json_t *json, const char *name, QmPaperDecimal value)
     json_object_set_new_nocheck(json, name, json_string_nocheck(text));
 }
 
-/* write_line writes and frees a line. What cannot be written is seen as an error of the file at the next sync. */
+/* write_line writes and frees a line. A log that cannot be written is an error of the next sync. */
 static void
 write_line(QmPaperWorld *world, FILE *file, json_t *json)
 {
-    if (json == NULL || json_dumpf(json, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF)
+    if ((json == NULL || json_dumpf(json, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF) && file == world->audit)
         world->journal.has_failed = true;
     json_decref(json);
 }
