@@ -131,7 +131,7 @@ extern void qm_paper_board_tell(QmPaperBoard *board);
 
 /* paper_clock.c: when the next step is, and doing it */
 extern void qm_paper_clock_start(QmPaperWorld *world, const QmPaperWorldOptions *options);
-extern int64_t qm_paper_clock_now(QmPaperWorld *world);
+extern int64_t qm_paper_clock_now(const QmPaperWorld *world);
 extern void qm_paper_clock_step(QmPaperWorld *world);
 
 /* paper_world.c: doing, without the journal and at the world's time */

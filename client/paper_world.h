@@ -34,6 +34,7 @@
 #define QM_PAPER_LEVELS_MAX 5000
 #define QM_PAPER_LIMIT_MAX 1000 /* rows of an answer */
 #define QM_PAPER_KEEP_DEFAULT 100000
+#define QM_PAPER_START_MS INT64_C(1767225600000) /* 2026-01-01 */
 
 typedef struct QmPaperWorld QmPaperWorld;
 
@@ -85,7 +86,8 @@ typedef struct QmPaperWorldOptions
     int account_count;
     const QmPaperSymbolOptions *symbols;
     int symbol_count;
-    int64_t start_ms;    /* of the clock, rounded down to a minute; 0: where the first symbol's data begins */
+    int64_t
+        start_ms; /* of the clock, rounded down to a minute; 0: where the first symbol's file begins, else QM_PAPER_START_MS */
     int speed;           /* virtual time against real time; 0: as fast as the followers let it */
     int followers;       /* with speed 0: as many must have joined before the first step; at least 1 */
     int keep;            /* ended orders, and trades, of a market kept in memory; 0: QM_PAPER_KEEP_DEFAULT */
@@ -273,7 +275,7 @@ typedef struct QmPaperLevel
     QmPaperDecimal price, quantity;
 } QmPaperLevel;
 
-/* The book: levels of accounts' orders, and of the rest of the market as many as fill the limit. Returns its update id. */
+/* The book: levels of accounts' orders, and twenty on each side of the rest of the market. Returns its update id. */
 extern int64_t qm_paper_world_depth(const QmPaperWorld *world, int symbol, int max, QmPaperLevel *bids, int *bid_count,
                                     QmPaperLevel *asks, int *ask_count);
 extern QmPaperBest qm_paper_world_best(const QmPaperWorld *world, int symbol);
