@@ -21,6 +21,7 @@ static const QmCommand *const commands[] = {
     &qm_command_reconcile,
     &qm_command_halt,
     &qm_command_resume,
+    &qm_command_paper,
     &qm_command_import,
     &qm_command_export,
     &qm_command_check_config,

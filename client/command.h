@@ -87,6 +87,7 @@ extern const QmCommand qm_command_help;
 extern const QmCommand qm_command_import;
 extern const QmCommand qm_command_locks;
 extern const QmCommand qm_command_orders;
+extern const QmCommand qm_command_paper;
 extern const QmCommand qm_command_positions;
 extern const QmCommand qm_command_reconcile;
 extern const QmCommand qm_command_resume;

@@ -175,7 +175,10 @@ qm_grid_unknown(QmGrid *grid, int64_t order_id)
     if (slot != NULL)
         qm_grid_end(grid, slot);
     else if (past != NULL)
+    {
         past->order.kind = QM_GRID_ENDED;
+        past->order.unsure = false;
+    }
     else
         return;
     grid->changed = true;

@@ -223,7 +223,7 @@ apply(QmGrid *grid, const News *news)
         order->quantity = news->quantity; /* made smaller at the exchange */
         grid->changed = true;
     }
-    if (news->fresh)
+    if (news->fresh || !is_live(news))
         order->unsure = false;
     if (said(news->event->cancel_state) && strcmp(news->event->cancel_state, "rejected") == 0 && order->cancel)
         order->cancel_again_us = news->now_us + QM_GRID_CANCEL_RETRY_US;

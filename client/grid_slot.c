@@ -274,6 +274,7 @@ qm_grid_end(QmGrid *grid, QmGridSlot *slot)
     if (slot->order.kind == QM_GRID_LIVE)
     {
         slot->order.kind = QM_GRID_ENDED;
+        slot->order.unsure = false;
         if (!qm_grid_past_keep(grid, slot->price, &slot->order))
             grid->wants_reconcile = true;
     }

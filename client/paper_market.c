@@ -1,5 +1,6 @@
 /*
- * Orders of the paper exchange: placed, found, canceled. Once ended they are kept, as the exchange keeps them.
+ * Orders of the paper exchange: placed, found, canceled. The newest of those that have ended stay in memory; of the
+ * rest the exchange only knows that there was one.
  */
 #include "paper.h"
 
@@ -8,17 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static QmPaperOrder *order_new(QmPaperMarket *market, const QmPaperRequest *request, int64_t now_ms);
+static const QmPaperRefusal fine = {0, NULL};
+static const QmPaperRefusal archived =
+    {-2026, "Order was canceled or expired with no executed qty over 90 days ago and has been archived."};
+static const QmPaperRefusal absent = {-2013, "Order does not exist."};
+
+static QmPaperOrder *order_new(QmPaperMarket *market, const QmPaperRequest *request, const QmPaperPlan *plan,
+                               int64_t now_ms);
+static void order_name(QmPaperOrder *order, const char *client_id);
+static bool entries_grow(QmPaperMarket *market);
+static void entry_chain(QmPaperMarket *market, int id);
+static void order_run(QmPaperMarket *market, QmPaperOrder *order, const QmPaperRequest *request, int64_t now_ms);
+static void order_expire(QmPaperMarket *market, QmPaperOrder *order, QmPaperExpiry expiry, int64_t now_ms);
 static void book_add(QmPaperMarket *market, QmPaperOrder *order);
+static void forget_ended(QmPaperMarket *market);
+static uint64_t hash_of(int account, const char *client_id);
 
 /* qm_paper_market_close frees the orders; the market itself is its owner's. */
 void
 qm_paper_market_close(QmPaperMarket *market)
 {
     for (int i = 0; i < market->order_count; i++)
-        free(market->orders[i]);
-    free(market->orders);
-    market->orders = NULL;
+        free(market->entries[i].order);
+    free(market->entries);
+    free(market->chains);
+    market->entries = NULL;
+    market->chains = NULL;
     market->order_count = market->order_space = 0;
     market->book[QM_PAPER_BUY] = market->book[QM_PAPER_SELL] = NULL;
 }
@@ -28,75 +44,134 @@ qm_paper_market_close(QmPaperMarket *market)
  * remains on the book. *order is NULL when it is refused.
  */
 QmPaperRefusal
-qm_paper_place(QmPaperMarket *market, const QmPaperRequest *request, int64_t now_ms, const QmPaperOrder **order)
+qm_paper_place(QmPaperMarket *market, const QmPaperRequest *request, bool is_external, int64_t now_ms,
+               const QmPaperOrder **order)
 {
-    QmPaperRefusal refusal = qm_paper_check(market, request);
+    QmPaperPlan plan;
+    QmPaperRefusal refusal = qm_paper_check(market, request, &plan);
     QmPaperOrder *made;
 
     *order = NULL;
     if (refusal.code != 0)
         return refusal;
-    made = order_new(market, request, now_ms);
+    forget_ended(market);
+    made = order_new(market, request, &plan, now_ms);
     if (made == NULL)
         return (QmPaperRefusal){-1000, "An unknown error occurred while processing the request."};
+    made->is_external = is_external;
     *order = made;
     market->listener(market->context, made, NULL);
-    if (request->force == QM_PAPER_FOK && !qm_paper_can_fill(market, request))
-        qm_paper_end(market, made, QM_PAPER_EXPIRED, now_ms);
-    else
-        qm_paper_match(market, made, request->stp, now_ms);
-    if (!qm_paper_is_open(made))
-        return refusal;
-    if (request->force == QM_PAPER_GTC)
-        book_add(market, made);
-    else
-        qm_paper_end(market, made, QM_PAPER_EXPIRED, now_ms);
+    order_run(market, made, request, now_ms);
     return refusal;
 }
 
 /* order_new makes the order and locks its funds, which the check has seen to be there. NULL: no memory. */
 static QmPaperOrder *
-order_new(QmPaperMarket *market, const QmPaperRequest *request, int64_t now_ms)
+order_new(QmPaperMarket *market, const QmPaperRequest *request, const QmPaperPlan *plan, int64_t now_ms)
 {
-    QmPaperAccount *account = &market->accounts[request->account];
-    QmPaperBalance *paid = request->side == QM_PAPER_BUY ? &account->quote : &account->base;
+    QmPaperBalance *balances = market->funds->balances[request->account];
+    QmPaperBalance *paid = &balances[request->side == QM_PAPER_BUY ? market->quote : market->base];
     QmPaperOrder *order = calloc(1, sizeof(*order));
 
-    if (order != NULL && market->order_count == market->order_space)
+    if (order == NULL || !entries_grow(market))
     {
-        int space = market->order_space == 0 ? 64 : 2 * market->order_space;
-        QmPaperOrder **orders = realloc(market->orders, (size_t) space * sizeof(QmPaperOrder *));
-
-        if (orders == NULL)
-        {
-            free(order);
-            return NULL;
-        }
-        market->orders = orders;
-        market->order_space = space;
-    }
-    if (order == NULL)
+        free(order);
         return NULL;
-    market->orders[market->order_count++] = order;
-    *order = (QmPaperOrder){.id = market->order_count,
+    }
+    *order = (QmPaperOrder){.id = market->order_count + 1,
                             .account = request->account,
                             .side = request->side,
                             .type = request->type,
                             .force = request->force,
-                            .price = request->price,
-                            .quantity = request->quantity,
-                            .locked = request->quantity,
+                            .stp = request->stp,
+                            .price = request->type == QM_PAPER_MARKET ? 0 : request->price,
+                            .quantity = plan->quantity,
+                            .amount = request->amount,
+                            .locked = plan->locked,
                             .created_ms = now_ms,
                             .updated_ms = now_ms};
-    if (request->client_id != NULL)
-        snprintf(order->client_id, sizeof(order->client_id), "%s", request->client_id);
-    else
-        snprintf(order->client_id, sizeof(order->client_id), "paper%017" PRId64, order->id);
-    if (order->side == QM_PAPER_BUY && !qm_paper_product(order->price, order->quantity, &order->locked))
-        abort(); /* the check has multiplied the same numbers */
+    order_name(order, request->client_id);
+    market->entries[market->order_count++] = (QmPaperEntry){order, hash_of(order->account, order->client_id), 0};
+    entry_chain(market, market->order_count);
     paid->free -= order->locked;
     paid->locked += order->locked;
     return order;
+}
+
+/* order_name gives the order its client id, one of the exchange's where there is none. */
+static void
+order_name(QmPaperOrder *order, const char *client_id)
+{
+    if (client_id != NULL)
+        snprintf(order->client_id, sizeof(order->client_id), "%s", client_id);
+    else
+        snprintf(order->client_id, sizeof(order->client_id), "paper%017" PRId64, order->id);
+}
+
+/* entries_grow makes room for one more order, and for chains that stay short. False: no memory. */
+static bool
+entries_grow(QmPaperMarket *market)
+{
+    int space = market->order_space == 0 ? 64 : 2 * market->order_space;
+    QmPaperEntry *entries;
+    int *chains;
+
+    if (market->order_count < market->order_space)
+        return true;
+    entries = realloc(market->entries, (size_t) space * sizeof(*entries));
+    if (entries == NULL)
+        return false;
+    market->entries = entries;
+    chains = calloc((size_t) space, sizeof(*chains));
+    if (chains == NULL)
+        return false;
+    free(market->chains);
+    market->chains = chains;
+    market->order_space = space;
+    for (int id = 1; id <= market->order_count; id++)
+        entry_chain(market, id);
+    return true;
+}
+
+/* entry_chain puts an order at the head of its chain, so that the newest is found first. */
+static void
+entry_chain(QmPaperMarket *market, int id)
+{
+    QmPaperEntry *entry = &market->entries[id - 1];
+    int *chain = &market->chains[entry->hash % (uint64_t) market->order_space];
+
+    entry->older = *chain;
+    *chain = id;
+}
+
+/* order_run does with a new order what its type and force ask for. */
+static void
+order_run(QmPaperMarket *market, QmPaperOrder *order, const QmPaperRequest *request, int64_t now_ms)
+{
+    bool is_market = order->type == QM_PAPER_MARKET;
+
+    if (!is_market && order->force == QM_PAPER_FOK && qm_paper_taking(market, request).quantity < order->quantity)
+    {
+        order_expire(market, order, QM_PAPER_EXPIRED_FOK, now_ms);
+        return;
+    }
+    qm_paper_match(market, order, now_ms);
+    if (!qm_paper_is_open(order))
+        return;
+    if (is_market)
+        order_expire(market, order, QM_PAPER_EXPIRED_LIQUIDITY, now_ms);
+    else if (order->force == QM_PAPER_GTC)
+        book_add(market, order);
+    else
+        order_expire(market, order, QM_PAPER_EXPIRED_IOC, now_ms);
+}
+
+/* order_expire ends an order for a reason of the exchange's. */
+static void
+order_expire(QmPaperMarket *market, QmPaperOrder *order, QmPaperExpiry expiry, int64_t now_ms)
+{
+    order->expiry = expiry;
+    qm_paper_end(market, order, QM_PAPER_EXPIRED, now_ms);
 }
 
 /* book_add puts the order behind all that have its price or a better one. */
@@ -104,43 +179,102 @@ static void
 book_add(QmPaperMarket *market, QmPaperOrder *order)
 {
     QmPaperOrder **place = &market->book[order->side];
+    QmPaperOrder *prev = NULL;
 
     while (*place != NULL &&
            (order->side == QM_PAPER_BUY ? (*place)->price >= order->price : (*place)->price <= order->price))
+    {
+        prev = *place;
         place = &(*place)->next;
+    }
+    order->prev = prev;
     order->next = *place;
+    if (order->next != NULL)
+        order->next->prev = order;
     *place = order;
+    order->is_on_book = true;
+    market->open_count[order->account]++;
+}
+
+/* forget_ended frees the oldest of the ended orders that are too many. */
+static void
+forget_ended(QmPaperMarket *market)
+{
+    while (market->ended_count > market->keep)
+    {
+        QmPaperOrder *order = market->ended_first;
+
+        market->ended_first = order->next;
+        if (market->ended_first == NULL)
+            market->ended_last = NULL;
+        market->ended_count--;
+        market->entries[order->id - 1].order = NULL;
+        free(order);
+    }
 }
 
 /* qm_paper_cancel ends an open order; one that has ended is as unknown to the exchange as one that never was. */
 QmPaperRefusal
 qm_paper_cancel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms)
 {
-    const QmPaperOrder *order = qm_paper_by_id(market, account, id);
+    const QmPaperOrder *order;
 
-    if (order == NULL || !qm_paper_is_open(order))
+    if (qm_paper_by_id(market, account, id, &order).code != 0 || !qm_paper_is_open(order))
         return (QmPaperRefusal){-2011, "Unknown order sent."};
-    qm_paper_end(market, market->orders[id - 1], QM_PAPER_CANCELED, now_ms);
-    return (QmPaperRefusal){0, NULL};
+    qm_paper_end(market, market->entries[id - 1].order, QM_PAPER_CANCELED, now_ms);
+    return fine;
 }
 
-/* qm_paper_by_id finds an order of the account, open or not. */
-const QmPaperOrder *
-qm_paper_by_id(const QmPaperMarket *market, int account, int64_t id)
+/* qm_paper_expel ends an open order as the exchange does of its own accord. */
+QmPaperRefusal
+qm_paper_expel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms)
 {
-    if (id < 1 || id > market->order_count || market->orders[id - 1]->account != account)
-        return NULL;
-    return market->orders[id - 1];
+    const QmPaperOrder *order;
+
+    if (qm_paper_by_id(market, account, id, &order).code != 0 || !qm_paper_is_open(order))
+        return (QmPaperRefusal){-2011, "Unknown order sent."};
+    order_expire(market, market->entries[id - 1].order, QM_PAPER_EXPIRED_EXCHANGE, now_ms);
+    return fine;
+}
+
+/* qm_paper_by_id finds an order of the account, open or not. An archived one is anybody's: whose it was is forgotten. */
+QmPaperRefusal
+qm_paper_by_id(const QmPaperMarket *market, int account, int64_t id, const QmPaperOrder **order)
+{
+    *order = NULL;
+    if (id < 1 || id > market->order_count)
+        return absent;
+    if (market->entries[id - 1].order == NULL)
+        return archived;
+    if (market->entries[id - 1].order->account != account)
+        return absent;
+    *order = market->entries[id - 1].order;
+    return fine;
 }
 
 /* qm_paper_by_client_id finds the newest that had this id, for ids may be used again. */
-const QmPaperOrder *
-qm_paper_by_client_id(const QmPaperMarket *market, int account, const char *client_id)
+QmPaperRefusal
+qm_paper_by_client_id(const QmPaperMarket *market, int account, const char *client_id, const QmPaperOrder **order)
 {
-    for (int i = market->order_count - 1; i >= 0; i--)
-        if (market->orders[i]->account == account && strcmp(market->orders[i]->client_id, client_id) == 0)
-            return market->orders[i];
-    return NULL;
+    uint64_t hash = hash_of(account, client_id);
+
+    *order = NULL;
+    if (market->order_space == 0)
+        return absent;
+    for (int id = market->chains[hash % (uint64_t) market->order_space]; id != 0; id = market->entries[id - 1].older)
+    {
+        const QmPaperEntry *entry = &market->entries[id - 1];
+
+        if (entry->hash != hash)
+            continue;
+        if (entry->order == NULL)
+            return archived;
+        if (entry->order->account != account || strcmp(entry->order->client_id, client_id) != 0)
+            continue;
+        *order = entry->order;
+        return fine;
+    }
+    return absent;
 }
 
 /* qm_paper_is_open says whether the order can still trade. */
@@ -148,4 +282,15 @@ bool
 qm_paper_is_open(const QmPaperOrder *order)
 {
     return order->status == QM_PAPER_NEW || order->status == QM_PAPER_PARTIALLY_FILLED;
+}
+
+/* hash_of is FNV-1a: two ids that share all 64 bits would have to be looked for. */
+static uint64_t
+hash_of(int account, const char *client_id)
+{
+    uint64_t hash = (UINT64_C(14695981039346656037) ^ (uint64_t) account) * UINT64_C(1099511628211);
+
+    for (; *client_id != '\0'; client_id++)
+        hash = (hash ^ (unsigned char) *client_id) * UINT64_C(1099511628211);
+    return hash;
 }

@@ -63,3 +63,14 @@ qm_paper_product(QmPaperDecimal left, QmPaperDecimal right, QmPaperDecimal *prod
     *product = (QmPaperDecimal) result;
     return result <= INT64_MAX;
 }
+
+/* qm_paper_affordable says how much an amount buys at a price, in whole steps. */
+QmPaperDecimal
+qm_paper_affordable(QmPaperDecimal amount, QmPaperDecimal price, QmPaperDecimal step)
+{
+    Wide quantity = amount <= 0 ? 0 : (Wide) amount * QM_PAPER_ONE / price;
+
+    if (quantity > INT64_MAX)
+        quantity = INT64_MAX;
+    return (QmPaperDecimal) (step == 0 ? quantity : quantity - quantity % step);
+}

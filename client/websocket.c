@@ -1,5 +1,5 @@
 /*
- * WebSocket, the client's side of RFC 6455, without a connection. Only what an
+ * WebSocket, both sides of RFC 6455, without a connection. Only what an
  * exchange needs: text and control frames, no extensions; everything else is a
  * fault, after which the connection has to go.
  */
@@ -91,7 +91,16 @@ header(const QmWsReader *reader, uint64_t *size)
         *size = 0;
     for (size_t i = 2; i < head_size; i++)
         *size = *size << 8 | head[i];
-    return head_size;
+    if (head[1] & 0x80)
+        head_size += 4;
+    return there < head_size ? 0 : head_size;
+}
+
+static void
+unmask(const char *mask, char *payload, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        payload[i] = (char) (payload[i] ^ mask[i & 3]);
 }
 
 /* qm_ws_next takes the next whole message; its payload ends with a NUL and is good until the next call. */
@@ -105,20 +114,22 @@ qm_ws_next(QmWsReader *reader, const char **payload, size_t *length)
         const uint8_t *head = (const uint8_t *) reader->bytes + reader->used;
         uint64_t size = 0;
         size_t head_size = header(reader, &size);
-        const char *from = (const char *) head + head_size;
+        char *from = reader->bytes + reader->used + head_size;
         unsigned opcode;
 
         if (head_size == 0)
             return QM_WS_MORE;
         if (head[0] & 0x70)
             return fail(reader, "a frame uses an extension");
-        if (head[1] & 0x80)
-            return fail(reader, "a frame is masked");
+        if (((head[1] & 0x80) != 0) != reader->of_client)
+            return fail(reader, reader->of_client ? "a frame is not masked" : "a frame is masked");
         if (size > reader->message_max)
             return fail(reader, "a message is too long");
         if (reader->length - reader->used - head_size < size)
             return QM_WS_MORE;
         opcode = head[0] & 0x0f;
+        if (reader->of_client)
+            unmask(from - 4, from, (size_t) size);
         reader->used += head_size + (size_t) size;
         if (opcode & 0x8)
         {
@@ -189,23 +200,29 @@ take_data(QmWsReader *reader, unsigned opcode, const char *from, size_t size)
     return true;
 }
 
-/* qm_ws_frame writes a whole frame, length + QM_WS_HEADER_MAX bytes at most, and returns its size. */
+/* qm_ws_frame writes a whole frame, length + QM_WS_HEADER_MAX bytes at most, and returns its size. mask: NULL for a server. */
 size_t
 qm_ws_frame(char *out, QmWsOpcode opcode, const char *payload, size_t length, const uint8_t mask[4])
 {
     uint8_t *head = (uint8_t *) out;
+    const unsigned masked = mask == NULL ? 0 : 0x80;
     size_t size = 0;
 
     head[size++] = (uint8_t) (0x80 | opcode);
     if (length < 126)
-        head[size++] = (uint8_t) (0x80 | length);
+        head[size++] = (uint8_t) (masked | length);
     else
     {
         size_t bytes = length <= 0xffff ? 2 : 8;
 
-        head[size++] = (uint8_t) (0x80 | (bytes == 2 ? 126 : 127));
+        head[size++] = (uint8_t) (masked | (bytes == 2 ? 126U : 127U));
         for (size_t i = bytes; i > 0; i--)
             head[size++] = (uint8_t) ((uint64_t) length >> (8 * (i - 1)));
+    }
+    if (mask == NULL)
+    {
+        memcpy(head + size, payload, length);
+        return size + length;
     }
     memcpy(head + size, mask, 4);
     size += 4;

@@ -1,6 +1,7 @@
 /*
- * WebSocket, the client's side of RFC 6455, without a connection: frames out of
- * bytes and bytes out of frames.
+ * WebSocket, both sides of RFC 6455, without a connection: frames out of bytes and
+ * bytes out of frames. A client masks what it sends, a server does not, and either
+ * takes nothing else.
  */
 #ifndef QM_WEBSOCKET_H
 #define QM_WEBSOCKET_H
@@ -36,7 +37,8 @@ typedef enum QmWsOpcode
 typedef struct QmWsReader
 {
     size_t message_max;
-    char *bytes; /* not read yet, from used to length */
+    bool of_client; /* what comes in is a client's, and masked */
+    char *bytes;    /* not read yet, from used to length */
     size_t used;
     size_t length;
     size_t size;

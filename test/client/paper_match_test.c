@@ -13,7 +13,9 @@
 
 enum
 {
-    LOG_MAX = 1 << 22
+    LOG_MAX = 1 << 22,
+    BASE = 0, /* assets */
+    QUOTE = 1
 };
 
 /* What the listener was told, as text: the audit that is compared. */
@@ -78,16 +80,24 @@ market_open(void)
                                       .orders_max = 200,
                                       .fee_maker = number("0.001"),
                                       .fee_taker = number("0.002")},
+                            .funds = calloc(1, sizeof(QmPaperFunds)),
+                            .base = BASE,
+                            .quote = QUOTE,
+                            .keep = 1000000,
                             .listener = note};
     Log *log = calloc(1, sizeof(*log));
 
+    assert_non_null(market.funds);
     assert_non_null(log);
     log->text = malloc(LOG_MAX);
     assert_non_null(log->text);
     log->text[0] = '\0';
     market.context = log;
     for (int i = 0; i < 2; i++)
-        market.accounts[i] = (QmPaperAccount){{number("1000"), 0}, {number("1000000"), 0}};
+    {
+        market.funds->balances[i][BASE].free = number("1000");
+        market.funds->balances[i][QUOTE].free = number("1000000");
+    }
     return market;
 }
 
@@ -99,6 +109,7 @@ market_end(QmPaperMarket *market)
 
     free(log->text);
     free(log);
+    free(market->funds);
     qm_paper_market_close(market);
 }
 
@@ -114,7 +125,7 @@ static const QmPaperOrder *
 placed(QmPaperMarket *market, QmPaperRequest request)
 {
     const QmPaperOrder *made;
-    QmPaperRefusal refusal = qm_paper_place(market, &request, 1000, &made);
+    QmPaperRefusal refusal = qm_paper_place(market, &request, false, 1000, &made);
 
     if (refusal.code != 0)
         qt_fail("refused: %d %s", refusal.code, refusal.message);
@@ -129,7 +140,7 @@ refused(QmPaperMarket *market, QmPaperRequest request, int code, const char *mes
     size_t length = log->length;
     int count = market->order_count;
     const QmPaperOrder *made;
-    QmPaperRefusal refusal = qm_paper_place(market, &request, 1000, &made);
+    QmPaperRefusal refusal = qm_paper_place(market, &request, false, 1000, &made);
 
     assert_int_equal(refusal.code, code);
     assert_string_equal(refusal.message, message);
@@ -174,11 +185,11 @@ best_price_first_then_the_oldest(void **state)
     assert_int_equal(late->status, QM_PAPER_NEW);
     assert_int_equal(taker->status, QM_PAPER_FILLED);
     assert_int_equal(taker->quote, number("150.5"));
-    assert_int_equal(market.accounts[1].quote.free, number("999849.5"));
-    assert_int_equal(market.accounts[1].quote.locked, 0);
-    assert_int_equal(market.accounts[1].base.free, number("1001.497"));
-    assert_int_equal(market.accounts[0].quote.free, number("1000150.3495"));
-    assert_int_equal(market.accounts[0].base.locked, number("1.5"));
+    assert_int_equal(market.funds->balances[1][QUOTE].free, number("999849.5"));
+    assert_int_equal(market.funds->balances[1][QUOTE].locked, 0);
+    assert_int_equal(market.funds->balances[1][BASE].free, number("1001.497"));
+    assert_int_equal(market.funds->balances[0][QUOTE].free, number("1000150.3495"));
+    assert_int_equal(market.funds->balances[0][BASE].locked, number("1.5"));
     market_end(&market);
 }
 
@@ -199,17 +210,17 @@ what_is_left_rests_or_expires(void **state)
     made = placed(&market, request);
     assert_int_equal(made->status, QM_PAPER_EXPIRED);
     assert_int_equal(made->filled, number("1"));
-    assert_int_equal(market.accounts[1].quote.locked, 0);
+    assert_int_equal(market.funds->balances[1][QUOTE].locked, 0);
     request.force = QM_PAPER_GTC;
     made = placed(&market, request);
     assert_int_equal(made->status, QM_PAPER_NEW);
-    assert_int_equal(market.accounts[1].quote.locked, number("200"));
+    assert_int_equal(market.funds->balances[1][QUOTE].locked, number("200"));
     request = order(0, QM_PAPER_SELL, "100", "1");
     request.type = QM_PAPER_LIMIT_MAKER;
     refused(&market, request, -2010, "Order would immediately match and take.");
     assert_int_equal(qm_paper_cancel(&market, 0, made->id, 1001).code, -2011);
     assert_int_equal(qm_paper_cancel(&market, 1, made->id, 1001).code, 0);
-    assert_int_equal(market.accounts[1].quote.locked, 0);
+    assert_int_equal(market.funds->balances[1][QUOTE].locked, 0);
     assert_string_equal(qm_paper_cancel(&market, 1, made->id, 1001).message, "Unknown order sent.");
     market_end(&market);
 }
@@ -268,7 +279,7 @@ ids_are_unique_while_open(void **state)
 {
     QmPaperMarket market = market_open();
     QmPaperRequest request = order(0, QM_PAPER_BUY, "100", "1");
-    const QmPaperOrder *first, *second;
+    const QmPaperOrder *first, *second, *found;
 
     (void) state;
     request.client_id = "qm:a.b/C_1-2";
@@ -279,7 +290,8 @@ ids_are_unique_while_open(void **state)
     request.account = 0;
     assert_int_equal(qm_paper_cancel(&market, 0, first->id, 1001).code, 0);
     second = placed(&market, request);
-    assert_ptr_equal(qm_paper_by_client_id(&market, 0, request.client_id), second);
+    assert_int_equal(qm_paper_by_client_id(&market, 0, request.client_id, &found).code, 0);
+    assert_ptr_equal(found, second);
     request.client_id = "";
     refused(&market, request, -1118, "New client order ID was empty.");
     request.client_id = "1234567890123456789012345678901234567";
@@ -346,23 +358,24 @@ random_day(QmPaperMarket *market, unsigned int seed)
         if (rand_r(&seed) % 4 == 0)
             (void) qm_paper_cancel(market, request.account, 1 + rand_r(&seed) % (market->order_count + 1), step);
         else
-            (void) qm_paper_place(market, &request, step, &made);
-        base = market->fees_base;
-        quote = market->fees_quote;
+            (void) qm_paper_place(market, &request, false, step, &made);
+        base = market->funds->fees[BASE];
+        quote = market->funds->fees[QUOTE];
         for (int i = 0; i < market->order_count; i++)
         {
-            assert_true(qm_paper_is_open(market->orders[i]) || market->orders[i]->locked == 0);
-            locked[market->orders[i]->account][market->orders[i]->side] += market->orders[i]->locked;
+            assert_true(qm_paper_is_open(market->entries[i].order) || market->entries[i].order->locked == 0);
+            locked[market->entries[i].order->account][market->entries[i].order->side] +=
+                market->entries[i].order->locked;
         }
         for (int i = 0; i < 2; i++)
         {
-            const QmPaperAccount *account = &market->accounts[i];
+            const QmPaperBalance *account = market->funds->balances[i];
 
-            assert_true(account->base.free >= 0 && account->quote.free >= 0);
-            assert_int_equal(account->quote.locked, locked[i][QM_PAPER_BUY]);
-            assert_int_equal(account->base.locked, locked[i][QM_PAPER_SELL]);
-            base += account->base.free + account->base.locked;
-            quote += account->quote.free + account->quote.locked;
+            assert_true(account[BASE].free >= 0 && account[QUOTE].free >= 0);
+            assert_int_equal(account[QUOTE].locked, locked[i][QM_PAPER_BUY]);
+            assert_int_equal(account[BASE].locked, locked[i][QM_PAPER_SELL]);
+            base += account[BASE].free + account[BASE].locked;
+            quote += account[QUOTE].free + account[QUOTE].locked;
         }
         assert_int_equal(base, number("2000"));
         assert_int_equal(quote, number("2000000"));
