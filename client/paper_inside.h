@@ -91,7 +91,6 @@ typedef struct QmPaperPlans
 typedef struct QmPaperJournal
 {
     FILE *file; /* NULL: none */
-    bool is_replaying;
     bool has_failed;
     bool is_dirty; /* since the last sync */
     char path[4096];
@@ -117,9 +116,6 @@ struct QmPaperWorld
     QmPaperJournal journal;
     FILE *audit;
 };
-
-/* paper_open.c */
-extern uint64_t qm_paper_options_hash(const QmPaperWorld *world);
 
 /* paper_board.c: what a symbol shows */
 extern void qm_paper_board_trade(QmPaperBoard *board, const QmPaperTrade *trade);

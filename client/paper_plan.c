@@ -339,20 +339,22 @@ change_rules(QmPaperWorld *world, QmPaperPlanned *planned, int symbol, bool take
     qm_paper_do_rules(world, symbol, &rules);
 }
 
-/* cancel_orders ends open orders, the oldest first. */
+/* cancel_orders ends open orders, symbol by symbol and account by account the oldest first. */
 static void
 cancel_orders(QmPaperWorld *world, const QmPaperFault *fault)
 {
+    const QmPaperOrder *orders[QM_PAPER_LIMIT_MAX];
     int64_t left = fault->value == 0 ? INT64_MAX : fault->value;
 
     for (int symbol = 0; symbol < world->board_count; symbol++)
-        for (int account = 0; account < world->account_count && left > 0; account++)
+        for (int account = 0; account < world->account_count; account++)
         {
-            const QmPaperOrder *order;
+            int count;
 
             if ((fault->symbol >= 0 && fault->symbol != symbol) || (fault->account >= 0 && fault->account != account))
                 continue;
-            while (left-- > 0 && qm_paper_world_open_orders(world, account, symbol, &order, 1) == 1)
-                (void) qm_paper_do_expel(world, account, symbol, order->id); /* it is open */
+            count = qm_paper_world_open_orders(world, account, symbol, orders, QM_PAPER_LIMIT_MAX);
+            for (int i = 0; i < count && left > 0; i++, left--)
+                (void) qm_paper_do_expel(world, account, symbol, orders[i]->id); /* it is open */
         }
 }
