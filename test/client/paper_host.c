@@ -150,15 +150,18 @@ fetch(QtPaper *paper, const char *verb, const char *url, const char *body, struc
     return paper->answer;
 }
 
+bool
+qt_signature(const char *text, char signature[65])
+{
+    return qm_signature(QT_PAPER_SECRET, text, strlen(text), signature);
+}
+
 json_t *
 qt_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bool is_signed)
 {
-    struct curl_slist *headers = curl_slist_append(NULL, "X-MBX-APIKEY: " QT_PAPER_KEY);
     char signature[QM_SIGNATURE_SIZE];
     char text[2048];
-    char url[4096];
     struct timespec now;
-    json_t *answer;
 
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(text, sizeof(text), "%s", query);
@@ -170,10 +173,23 @@ qt_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bo
                  query,
                  query[0] == '\0' ? "" : "&",
                  (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000);
-        assert_true(qm_signature(QT_PAPER_SECRET, text, strlen(text), signature));
+        assert_true(qt_signature(text, signature));
         strcat(strcat(text, "&signature="), signature);
     }
-    snprintf(url, sizeof(url), "%s%s?%s", paper->url, path, text);
+    return qt_ask_as(paper, QT_PAPER_KEY, verb, path, text);
+}
+
+json_t *
+qt_ask_as(QtPaper *paper, const char *key, const char *verb, const char *path, const char *query)
+{
+    struct curl_slist *headers;
+    char header[256];
+    char url[4096];
+    json_t *answer;
+
+    snprintf(header, sizeof(header), key[0] == '\0' ? "X-MBX-APIKEY;%s" : "X-MBX-APIKEY: %s", key);
+    headers = curl_slist_append(NULL, header);
+    snprintf(url, sizeof(url), "%s%s?%s", paper->url, path, query);
     answer = fetch(paper, verb, url, NULL, headers);
     curl_slist_free_all(headers);
     return answer;
