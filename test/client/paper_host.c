@@ -151,13 +151,13 @@ fetch(QtPaper *paper, const char *verb, const char *url, const char *body, struc
 }
 
 bool
-qt_signature(const char *text, char signature[65])
+qt_paper_signature(const char *text, char signature[65])
 {
     return qm_signature(QT_PAPER_SECRET, text, strlen(text), signature);
 }
 
 json_t *
-qt_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bool is_signed)
+qt_paper_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bool is_signed)
 {
     char signature[QM_SIGNATURE_SIZE];
     char text[2048];
@@ -173,14 +173,14 @@ qt_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bo
                  query,
                  query[0] == '\0' ? "" : "&",
                  (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000);
-        assert_true(qt_signature(text, signature));
+        assert_true(qt_paper_signature(text, signature));
         strcat(strcat(text, "&signature="), signature);
     }
-    return qt_ask_as(paper, QT_PAPER_KEY, verb, path, text);
+    return qt_paper_ask_as(paper, QT_PAPER_KEY, verb, path, text);
 }
 
 json_t *
-qt_ask_as(QtPaper *paper, const char *key, const char *verb, const char *path, const char *query)
+qt_paper_ask_as(QtPaper *paper, const char *key, const char *verb, const char *path, const char *query)
 {
     struct curl_slist *headers;
     char header[256];
@@ -196,7 +196,7 @@ qt_ask_as(QtPaper *paper, const char *key, const char *verb, const char *path, c
 }
 
 json_t *
-qt_admin(QtPaper *paper, const char *verb, const char *path, const char *body)
+qt_paper_admin(QtPaper *paper, const char *verb, const char *path, const char *body)
 {
     char url[4096];
 
@@ -209,28 +209,28 @@ qt_paper_step(QtPaper *paper, int steps)
 {
     for (int i = 0; i < steps; i++)
     {
-        qt_admin(paper, "POST", "step?name=test", NULL);
+        qt_paper_admin(paper, "POST", "step?name=test", NULL);
         assert_int_equal(paper->status, 200);
     }
 }
 
 void
-qt_refused(const QtPaper *paper, long status, int code, const char *message)
+qt_paper_refused(const QtPaper *paper, long status, int code, const char *message)
 {
-    const char *said = qt_text(paper->answer, "msg");
+    const char *said = qt_paper_text(paper->answer, "msg");
 
-    if (paper->status != status || qt_whole(paper->answer, "code") != code || strcmp(said, message) != 0)
+    if (paper->status != status || qt_paper_whole(paper->answer, "code") != code || strcmp(said, message) != 0)
         qt_fail("wanted %ld %d \"%s\", not %ld %d \"%s\"",
                 status,
                 code,
                 message,
                 paper->status,
-                (int) qt_whole(paper->answer, "code"),
+                (int) qt_paper_whole(paper->answer, "code"),
                 said);
 }
 
 const char *
-qt_text(const json_t *object, const char *name)
+qt_paper_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
 
@@ -238,7 +238,7 @@ qt_text(const json_t *object, const char *name)
 }
 
 json_int_t
-qt_whole(const json_t *object, const char *name)
+qt_paper_whole(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
 }

@@ -31,16 +31,16 @@ typedef struct QtPaper
 extern void qt_paper_prepare(QtPaper *paper);
 extern void qt_paper_start(QtPaper *paper);
 extern void qt_paper_stop(QtPaper *paper);
-/* qt_ask sends a request to the exchange; signed ones get a timestamp and a signature. The answer is the host's until the next. */
-extern json_t *qt_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bool is_signed);
-extern json_t *qt_ask_as(QtPaper *paper, const char *key, const char *verb, const char *path, const char *query);
-extern bool qt_signature(const char *text, char signature[65]); /* with the secret of the account */
-extern json_t *qt_admin(QtPaper *paper, const char *verb, const char *path, const char *body);
+/* qt_paper_ask sends a request to the exchange; signed ones get a timestamp and a signature. The answer is the host's until the next. */
+extern json_t *qt_paper_ask(QtPaper *paper, const char *verb, const char *path, const char *query, bool is_signed);
+extern json_t *qt_paper_ask_as(QtPaper *paper, const char *key, const char *verb, const char *path, const char *query);
+extern bool qt_paper_signature(const char *text, char signature[65]); /* with the secret of the account */
+extern json_t *qt_paper_admin(QtPaper *paper, const char *verb, const char *path, const char *body);
 /* qt_paper_step lets so many steps of data happen. */
 extern void qt_paper_step(QtPaper *paper, int steps);
-/* qt_refused fails unless the answer is an error of this status, code and text. */
-extern void qt_refused(const QtPaper *paper, long status, int code, const char *message);
-extern const char *qt_text(const json_t *object, const char *name);
-extern json_int_t qt_whole(const json_t *object, const char *name);
+/* qt_paper_refused fails unless the answer is an error of this status, code and text. */
+extern void qt_paper_refused(const QtPaper *paper, long status, int code, const char *message);
+extern const char *qt_paper_text(const json_t *object, const char *name);
+extern json_int_t qt_paper_whole(const json_t *object, const char *name);
 
 #endif

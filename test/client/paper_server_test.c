@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "paper_host.h"
+#include "paper_params.h"
 
 #define ORDER "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=20000"
 
@@ -69,13 +70,13 @@ test_signature_of_raw_bytes(void **state)
     char signature[65];
 
     (void) state;
-    assert_true(qt_signature(encoded, signature));
+    assert_true(qt_paper_signature(encoded, signature));
     assert_true(qm_paper_request_signed(QT_PAPER_SECRET, encoded, "", signature));
     assert_false(qm_paper_request_signed(QT_PAPER_SECRET, decoded, "", signature));
-    assert_true(qt_signature(decoded, signature));
+    assert_true(qt_paper_signature(decoded, signature));
     assert_false(qm_paper_request_signed(QT_PAPER_SECRET, encoded, "", signature));
     /* A client that signs what encodeURIComponent writes and sends what URLSearchParams writes. */
-    assert_true(qt_signature("a=x%20y~z", signature));
+    assert_true(qt_paper_signature("a=x%20y~z", signature));
     assert_true(qm_paper_request_signed(QT_PAPER_SECRET, "a=x+y%7Ez", "", signature));
 }
 
@@ -85,38 +86,38 @@ test_public(void **state)
     json_t *list;
 
     (void) state;
-    qt_ask(&paper, "GET", "/api/v3/ping", "", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/ping", "", false);
     assert_int_equal(paper.status, 200);
     assert_int_equal(json_object_size(paper.answer), 0);
-    qt_ask(&paper, "GET", "/api/v3/time", "", false);
-    assert_true(qt_whole(paper.answer, "serverTime") > 1700000000000);
-    qt_ask(&paper, "GET", "/api/v3/exchangeInfo", "symbols=%5B%22BTCUSDT%22%5D", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/time", "", false);
+    assert_true(qt_paper_whole(paper.answer, "serverTime") > 1700000000000);
+    qt_paper_ask(&paper, "GET", "/api/v3/exchangeInfo", "symbols=%5B%22BTCUSDT%22%5D", false);
     list = json_object_get(paper.answer, "symbols");
     assert_int_equal(json_array_size(list), 1);
-    assert_string_equal(qt_text(json_array_get(list, 0), "baseAsset"), "BTC");
-    assert_string_equal(qt_text(json_array_get(list, 0), "status"), "TRADING");
-    qt_ask(&paper, "GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5", false);
+    assert_string_equal(qt_paper_text(json_array_get(list, 0), "baseAsset"), "BTC");
+    assert_string_equal(qt_paper_text(json_array_get(list, 0), "status"), "TRADING");
+    qt_paper_ask(&paper, "GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5", false);
     assert_int_equal(json_array_size(json_object_get(paper.answer, "bids")), 5);
     assert_int_equal(json_array_size(json_object_get(paper.answer, "asks")), 5);
-    qt_ask(&paper, "GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m&limit=1", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m&limit=1", false);
     assert_int_equal(json_array_size(json_array_get(paper.answer, 0)), 12);
-    qt_ask(&paper, "GET", "/api/v3/trades", "symbol=BTCUSDT&limit=1", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/trades", "symbol=BTCUSDT&limit=1", false);
     assert_int_equal(json_array_size(paper.answer), 1);
-    qt_ask(&paper, "GET", "/api/v3/aggTrades", "symbol=BTCUSDT", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/aggTrades", "symbol=BTCUSDT", false);
     assert_true(json_array_size(paper.answer) > 0);
-    qt_ask(&paper, "GET", "/api/v3/ticker/price", "", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/ticker/price", "", false);
     assert_int_equal(json_array_size(paper.answer), 2);
-    qt_ask(&paper, "GET", "/api/v3/ticker/bookTicker", "symbol=ETHUSDT", false);
-    assert_string_equal(qt_text(paper.answer, "symbol"), "ETHUSDT");
-    qt_ask(&paper, "GET", "/api/v3/ticker/24hr", "symbol=BTCUSDT", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/ticker/bookTicker", "symbol=ETHUSDT", false);
+    assert_string_equal(qt_paper_text(paper.answer, "symbol"), "ETHUSDT");
+    qt_paper_ask(&paper, "GET", "/api/v3/ticker/24hr", "symbol=BTCUSDT", false);
     assert_int_equal(json_object_size(paper.answer), 21);
-    qt_ask(&paper, "GET", "/api/v3/avgPrice", "symbol=BTCUSDT", false);
-    assert_int_equal(qt_whole(paper.answer, "mins"), 5);
-    qt_ask(&paper, "GET", "/sapi/v1/margin/allPairs", "", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/avgPrice", "symbol=BTCUSDT", false);
+    assert_int_equal(qt_paper_whole(paper.answer, "mins"), 5);
+    qt_paper_ask(&paper, "GET", "/sapi/v1/margin/allPairs", "", false);
     assert_int_equal(json_array_size(paper.answer), 0);
-    qt_ask(&paper, "GET", "/api/v3/nothing", "", false);
+    qt_paper_ask(&paper, "GET", "/api/v3/nothing", "", false);
     assert_int_equal(paper.status, 404);
-    qt_ask(&paper, "PATCH", "/api/v3/order", "", false);
+    qt_paper_ask(&paper, "PATCH", "/api/v3/order", "", false);
     assert_int_equal(paper.status, 405);
 }
 
@@ -128,45 +129,45 @@ test_order(void **state)
     char query[128];
 
     (void) state;
-    qt_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=one", true);
+    qt_paper_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=one", true);
     assert_int_equal(paper.status, 200);
-    assert_string_equal(qt_text(paper.answer, "status"), "NEW");
-    assert_string_equal(qt_text(paper.answer, "clientOrderId"), "one");
-    assert_string_equal(qt_text(paper.answer, "price"), "20000.00000000");
+    assert_string_equal(qt_paper_text(paper.answer, "status"), "NEW");
+    assert_string_equal(qt_paper_text(paper.answer, "clientOrderId"), "one");
+    assert_string_equal(qt_paper_text(paper.answer, "price"), "20000.00000000");
     assert_true(json_is_array(json_object_get(paper.answer, "fills")));
     assert_non_null(strcasestr(paper.headers, "X-MBX-ORDER-COUNT-10S: "));
     assert_non_null(strcasestr(paper.headers, "X-MBX-USED-WEIGHT-1M: "));
-    id = qt_whole(paper.answer, "orderId");
-    qt_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=one", true);
-    qt_refused(&paper, 400, -2010, "Duplicate order sent.");
-    qt_ask(&paper, "GET", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=one", true);
-    assert_int_equal(qt_whole(paper.answer, "orderId"), id);
+    id = qt_paper_whole(paper.answer, "orderId");
+    qt_paper_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=one", true);
+    qt_paper_refused(&paper, 400, -2010, "Duplicate order sent.");
+    qt_paper_ask(&paper, "GET", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=one", true);
+    assert_int_equal(qt_paper_whole(paper.answer, "orderId"), id);
     assert_int_equal(json_object_size(paper.answer), 20);
-    qt_ask(&paper, "GET", "/api/v3/openOrders", "", true);
+    qt_paper_ask(&paper, "GET", "/api/v3/openOrders", "", true);
     assert_int_equal(json_array_size(paper.answer), 1);
     snprintf(query, sizeof(query), "symbol=BTCUSDT&orderId=%lld&origClientOrderId=two", (long long) id);
-    qt_ask(&paper, "DELETE", "/api/v3/order", query, true);
-    qt_refused(&paper, 400, -2011, "Unknown order sent.");
+    qt_paper_ask(&paper, "DELETE", "/api/v3/order", query, true);
+    qt_paper_refused(&paper, 400, -2011, "Unknown order sent.");
     snprintf(query,
              sizeof(query),
              "symbol=BTCUSDT&orderId=%lld&cancelRestrictions=ONLY_PARTIALLY_FILLED",
              (long long) id);
-    qt_ask(&paper, "DELETE", "/api/v3/order", query, true);
-    qt_refused(&paper, 400, -2011, "Order was not canceled due to cancel restrictions.");
-    qt_ask(&paper, "DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=one&newClientOrderId=gone", true);
+    qt_paper_ask(&paper, "DELETE", "/api/v3/order", query, true);
+    qt_paper_refused(&paper, 400, -2011, "Order was not canceled due to cancel restrictions.");
+    qt_paper_ask(&paper, "DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=one&newClientOrderId=gone", true);
     assert_int_equal(paper.status, 200);
-    assert_string_equal(qt_text(paper.answer, "status"), "CANCELED");
-    assert_string_equal(qt_text(paper.answer, "origClientOrderId"), "one");
-    assert_string_equal(qt_text(paper.answer, "clientOrderId"), "gone");
-    qt_ask(&paper, "DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=one", true);
-    qt_refused(&paper, 400, -2011, "Unknown order sent.");
+    assert_string_equal(qt_paper_text(paper.answer, "status"), "CANCELED");
+    assert_string_equal(qt_paper_text(paper.answer, "origClientOrderId"), "one");
+    assert_string_equal(qt_paper_text(paper.answer, "clientOrderId"), "gone");
+    qt_paper_ask(&paper, "DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=one", true);
+    qt_paper_refused(&paper, 400, -2011, "Unknown order sent.");
     /* Once it has ended, its id may be used again: that is what makes sending twice unsafe. */
-    qt_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=one", true);
-    assert_true(qt_whole(paper.answer, "orderId") > id);
-    qt_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
+    qt_paper_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=one", true);
+    assert_true(qt_paper_whole(paper.answer, "orderId") > id);
+    qt_paper_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
     assert_int_equal(json_array_size(paper.answer), 1);
-    qt_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
-    qt_refused(&paper, 400, -2011, "Unknown order sent.");
+    qt_paper_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
+    qt_paper_refused(&paper, 400, -2011, "Unknown order sent.");
 }
 
 /* An order that trades at once, and what it leaves behind. */
@@ -177,37 +178,41 @@ test_fills(void **state)
     double before, after;
 
     (void) state;
-    qt_ask(&paper, "GET", "/api/v3/account", "omitZeroBalances=true", true);
-    before = atof(qt_text(json_array_get(json_object_get(paper.answer, "balances"), 0), "free"));
-    qt_ask(&paper, "POST", "/api/v3/order", "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.02", true);
-    assert_string_equal(qt_text(paper.answer, "status"), "FILLED");
+    qt_paper_ask(&paper, "GET", "/api/v3/account", "omitZeroBalances=true", true);
+    before = atof(qt_paper_text(json_array_get(json_object_get(paper.answer, "balances"), 0), "free"));
+    qt_paper_ask(&paper, "POST", "/api/v3/order", "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.02", true);
+    assert_string_equal(qt_paper_text(paper.answer, "status"), "FILLED");
     fill = json_array_get(json_object_get(paper.answer, "fills"), 0);
-    assert_string_equal(qt_text(fill, "commissionAsset"), "BTC");
-    assert_string_equal(qt_text(fill, "commission"), "0.00002000");
-    qt_ask(&paper, "GET", "/api/v3/myTrades", "symbol=BTCUSDT&fromId=0", true);
+    assert_string_equal(qt_paper_text(fill, "commissionAsset"), "BTC");
+    assert_string_equal(qt_paper_text(fill, "commission"), "0.00002000");
+    qt_paper_ask(&paper, "GET", "/api/v3/myTrades", "symbol=BTCUSDT&fromId=0", true);
     assert_true(json_array_size(paper.answer) > 0);
-    assert_string_equal(qt_text(json_array_get(paper.answer, 0), "qty"), "0.02000000");
-    assert_true(qt_whole(json_array_get(paper.answer, 0), "time") > 1700000000000);
-    qt_ask(&paper, "GET", "/api/v3/account", "omitZeroBalances=true", true);
-    after = atof(qt_text(json_array_get(json_object_get(paper.answer, "balances"), 0), "free"));
+    assert_string_equal(qt_paper_text(json_array_get(paper.answer, 0), "qty"), "0.02000000");
+    assert_true(qt_paper_whole(json_array_get(paper.answer, 0), "time") > 1700000000000);
+    qt_paper_ask(&paper, "GET", "/api/v3/account", "omitZeroBalances=true", true);
+    after = atof(qt_paper_text(json_array_get(json_object_get(paper.answer, "balances"), 0), "free"));
     assert_true(before != after);
-    qt_ask(&paper,
-           "POST",
-           "/api/v3/order",
-           "symbol=BTCUSDT&side=BUY&type=MARKET&quoteOrderQty=100&newOrderRespType=RESULT",
-           true);
+    qt_paper_ask(&paper,
+                 "POST",
+                 "/api/v3/order",
+                 "symbol=BTCUSDT&side=BUY&type=MARKET&quoteOrderQty=100&newOrderRespType=RESULT",
+                 true);
     assert_null(json_object_get(paper.answer, "fills"));
-    assert_string_equal(qt_text(paper.answer, "origQuoteOrderQty"), "100.00000000");
-    qt_ask(&paper,
-           "POST",
-           "/api/v3/order",
-           "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.01&price=10000",
-           true);
-    assert_string_equal(qt_text(paper.answer, "status"), "EXPIRED");
-    assert_string_equal(qt_text(paper.answer, "expiryReason"), "UNFILLED_IOC_QUANTITY_EXPIRED");
-    qt_ask(&paper, "POST", "/api/v3/order", "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=10000", true);
+    assert_string_equal(qt_paper_text(paper.answer, "origQuoteOrderQty"), "100.00000000");
+    qt_paper_ask(&paper,
+                 "POST",
+                 "/api/v3/order",
+                 "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.01&price=10000",
+                 true);
+    assert_string_equal(qt_paper_text(paper.answer, "status"), "EXPIRED");
+    assert_string_equal(qt_paper_text(paper.answer, "expiryReason"), "UNFILLED_IOC_QUANTITY_EXPIRED");
+    qt_paper_ask(&paper,
+                 "POST",
+                 "/api/v3/order",
+                 "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=10000",
+                 true);
     assert_int_equal(json_object_size(paper.answer), 5);
-    qt_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
+    qt_paper_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
 }
 
 /* What is refused before the market looks at it, code by code. */
@@ -373,12 +378,12 @@ test_refusals(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
     {
-        qt_ask(&paper, cases[i].verb, cases[i].path, cases[i].query, true);
-        qt_refused(&paper, cases[i].status, cases[i].code, cases[i].message);
+        qt_paper_ask(&paper, cases[i].verb, cases[i].path, cases[i].query, true);
+        qt_paper_refused(&paper, cases[i].status, cases[i].code, cases[i].message);
     }
-    qt_ask(&paper, "POST", "/api/v3/order/test", ORDER, true);
+    qt_paper_ask(&paper, "POST", "/api/v3/order/test", ORDER, true);
     assert_int_equal(paper.status, 200);
-    qt_ask(&paper, "GET", "/api/v3/openOrders", "", true);
+    qt_paper_ask(&paper, "GET", "/api/v3/openOrders", "", true);
     assert_int_equal(json_array_size(paper.answer), 0);
 }
 
@@ -390,24 +395,24 @@ test_security(void **state)
     char signature[65];
 
     (void) state;
-    qt_ask_as(&paper, "", "GET", "/api/v3/account", "");
-    qt_refused(&paper, 401, -2014, "API-key format invalid.");
-    qt_ask_as(&paper, "nobody", "GET", "/api/v3/account", "");
-    qt_refused(&paper, 401, -2015, "Invalid API-key, IP, or permissions for action.");
-    qt_ask(&paper, "GET", "/api/v3/account", "timestamp=1", false);
-    qt_refused(&paper, 400, -1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.");
-    qt_ask(&paper, "GET", "/api/v3/account", "signature=1", false);
-    qt_refused(&paper, 400, -1102, "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.");
-    qt_ask(&paper, "GET", "/api/v3/account", "timestamp=1&signature=00", false);
-    qt_refused(&paper, 400, -1022, "Signature for this request is not valid.");
-    assert_true(qt_signature("timestamp=1", signature));
+    qt_paper_ask_as(&paper, "", "GET", "/api/v3/account", "");
+    qt_paper_refused(&paper, 401, -2014, "API-key format invalid.");
+    qt_paper_ask_as(&paper, "nobody", "GET", "/api/v3/account", "");
+    qt_paper_refused(&paper, 401, -2015, "Invalid API-key, IP, or permissions for action.");
+    qt_paper_ask(&paper, "GET", "/api/v3/account", "timestamp=1", false);
+    qt_paper_refused(&paper, 400, -1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.");
+    qt_paper_ask(&paper, "GET", "/api/v3/account", "signature=1", false);
+    qt_paper_refused(&paper, 400, -1102, "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.");
+    qt_paper_ask(&paper, "GET", "/api/v3/account", "timestamp=1&signature=00", false);
+    qt_paper_refused(&paper, 400, -1022, "Signature for this request is not valid.");
+    assert_true(qt_paper_signature("timestamp=1", signature));
     snprintf(query, sizeof(query), "timestamp=1&signature=%s", signature);
-    qt_ask(&paper, "GET", "/api/v3/account", query, false);
-    qt_refused(&paper, 400, -1021, "Timestamp for this request is outside of the recvWindow.");
-    assert_true(qt_signature("timestamp=99999999999999", signature));
+    qt_paper_ask(&paper, "GET", "/api/v3/account", query, false);
+    qt_paper_refused(&paper, 400, -1021, "Timestamp for this request is outside of the recvWindow.");
+    assert_true(qt_paper_signature("timestamp=99999999999999", signature));
     snprintf(query, sizeof(query), "timestamp=99999999999999&signature=%s", signature);
-    qt_ask(&paper, "GET", "/api/v3/account", query, false);
-    qt_refused(&paper, 400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.");
+    qt_paper_ask(&paper, "GET", "/api/v3/account", query, false);
+    qt_paper_refused(&paper, 400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.");
 }
 
 /* One order in the place of another: either half may fail. */
@@ -419,19 +424,36 @@ test_replace(void **state)
     char query[512];
 
     (void) state;
-    qt_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=first", true);
+    qt_paper_ask(&paper, "POST", "/api/v3/order", ORDER "&newClientOrderId=first", true);
     snprintf(query, sizeof(query), "%sSTOP_ON_FAILURE&cancelOrigClientOrderId=first&newClientOrderId=second", replace);
-    qt_ask(&paper, "POST", "/api/v3/order/cancelReplace", query, true);
+    qt_paper_ask(&paper, "POST", "/api/v3/order/cancelReplace", query, true);
     assert_int_equal(paper.status, 200);
-    assert_string_equal(qt_text(json_object_get(paper.answer, "newOrderResponse"), "clientOrderId"), "second");
+    assert_string_equal(qt_paper_text(json_object_get(paper.answer, "newOrderResponse"), "clientOrderId"), "second");
     snprintf(query, sizeof(query), "%sSTOP_ON_FAILURE&cancelOrigClientOrderId=first&newClientOrderId=third", replace);
-    qt_ask(&paper, "POST", "/api/v3/order/cancelReplace", query, true);
-    qt_refused(&paper, 400, -2022, "Order cancel-replace failed.");
-    assert_string_equal(qt_text(json_object_get(paper.answer, "data"), "newOrderResult"), "NOT_ATTEMPTED");
+    qt_paper_ask(&paper, "POST", "/api/v3/order/cancelReplace", query, true);
+    qt_paper_refused(&paper, 400, -2022, "Order cancel-replace failed.");
+    assert_string_equal(qt_paper_text(json_object_get(paper.answer, "data"), "newOrderResult"), "NOT_ATTEMPTED");
     snprintf(query, sizeof(query), "%sALLOW_FAILURE&cancelOrigClientOrderId=first&newClientOrderId=third", replace);
-    qt_ask(&paper, "POST", "/api/v3/order/cancelReplace", query, true);
-    qt_refused(&paper, 409, -2021, "Order cancel-replace partially failed.");
-    assert_string_equal(qt_text(json_object_get(paper.answer, "data"), "newOrderResult"), "SUCCESS");
-    qt_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
+    qt_paper_ask(&paper, "POST", "/api/v3/order/cancelReplace", query, true);
+    qt_paper_refused(&paper, 409, -2021, "Order cancel-replace partially failed.");
+    assert_string_equal(qt_paper_text(json_object_get(paper.answer, "data"), "newOrderResult"), "SUCCESS");
+    qt_paper_ask(&paper, "DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", true);
     assert_int_equal(json_array_size(paper.answer), 2);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signature_vector),
+        cmocka_unit_test(test_signature_of_raw_bytes),
+        cmocka_unit_test(test_public),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_fills),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_security),
+        cmocka_unit_test(test_replace),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
