@@ -54,7 +54,8 @@ qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *p
         socket->user_account[i] = -1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* with TLS it is a pair of sockets, which never waits */
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
-        (!socket->is_api && !qm_paper_stream_path(socket, url)) || !qm_ws_feed(&socket->reader, early, early_length) ||
+        (!socket->is_api && !qm_paper_stream_path(socket, url)) ||
+        (early_length > 0 && !qm_ws_feed(&socket->reader, early, early_length)) ||
         !qm_paper_watch_add(&server->loop, &socket->watch))
     {
         qm_paper_streams_forget(socket);

@@ -27,6 +27,7 @@
 #define EVENTS_MAX 16
 
 static void loop(QmRun *run);
+static void follow_on(QmRun *run);
 static void take_in(QmRun *run);
 static void take_signals(QmRun *run);
 static bool more_to_read(const QmRun *run);
@@ -89,13 +90,27 @@ loop(QmRun *run)
             take_turns(run);
         if (run->stopping)
             look_after_stop(run);
-        else if (run->follow != NULL && qm_follow_ended(run->follow) && is_idle(run))
-            qm_run_stop(run, "the exchange's data have ended", QM_EXIT_OK);
-        else if (run->follow != NULL && qm_follow_may_ask(run->follow) && is_idle(run))
-            qm_follow_ask(run->follow);
+        else if (run->follow != NULL)
+            follow_on(run);
         if (!run->ended)
             wait_for_more(run);
     }
+}
+
+/* follow_on asks for the next step of data when nothing is left to do, and ends with the data. */
+static void
+follow_on(QmRun *run)
+{
+    if (!is_idle(run))
+        return;
+    if (qm_follow_ended(run->follow))
+    {
+        qm_run_stop(run, "the exchange's data have ended", QM_EXIT_OK);
+        take_turns(run);
+        look_after_stop(run);
+    }
+    else if (qm_follow_may_ask(run->follow))
+        qm_follow_ask(run->follow);
 }
 
 /* take_in lets everybody do what is due, and takes in what there is. */
