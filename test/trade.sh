@@ -5,6 +5,7 @@
 # script that has stepped down; QM_PROGRAM is the program quantmesh.
 
 trade_account=paper
+trade_apart='' # not empty: each instance has a file of its own for a store
 declare -A trade_pid=()
 
 # trade_paper ARGUMENT... starts a paper exchange with a setup file's symbols and faults, and says where it is in
@@ -41,6 +42,11 @@ trade_fault() {
     curl -sSf -X POST -H 'Content-Type: application/json' -d "$1" "$trade_admin/admin/fault" >/dev/null
 }
 
+# trade_no_faults ends all faults.
+trade_no_faults() {
+    curl -sSf -X DELETE "$trade_admin/admin/fault" >/dev/null
+}
+
 # trade_database starts PostgreSQL with a coordinator, and makes the markets of $1, "SYMBOL:BASE:TICK:STEP ...", known.
 trade_database() {
     local market symbol base tick step
@@ -58,13 +64,13 @@ trade_database() {
 
 # trade_config FILE MARKETS writes an instance's configuration; MARKETS is "SYMBOL:INTERVAL ...".
 trade_config() {
-    local market
+    local market store="{type: postgres, dsn: \"host=${PGHOST:-} port=${PGPORT:-} user=postgres dbname=trade\"}"
+    if [[ -n $trade_apart ]]; then store="{type: sqlite, dsn: \"$QM_SCRATCH/$1.db\"}"; fi
     cat <<YAML
 app: {current_exchange: $trade_account}
 exchanges:
   $trade_account: {api_key: paper-key, secret_key: paper-secret, market: spot, fee_rate: 0.0002}
-database: {type: postgres, dsn: "host=$PGHOST port=$PGPORT user=postgres dbname=trade"}
-distributed_lock: {enabled: true, type: postgres}
+database: $store
 instance: {id: $1}
 system: {cancel_on_exit: true}
 trading:
@@ -102,6 +108,18 @@ trade_stop() {
     [[ $status -eq 0 ]] || qm_fail "$1 ended with $status: $(tail -n 2 "$QM_LOG/$1.log" 2>/dev/null)"
 }
 
+# trade_doubles counts, in the exchange's log, purchases at a price at which one was open already. A slot of a grid has a
+# purchase at one price only.
+trade_doubles() {
+    awk '/"event":"order"/ && /"side":"BUY"/ || /"event":"end"/ {
+        match($0, /"symbol":"[A-Z]*"/); symbol = substr($0, RSTART, RLENGTH)
+        match($0, /"price":"[0-9.]*"/); price = substr($0, RSTART, RLENGTH)
+        match($0, /"order_id":[0-9]*/); id = symbol substr($0, RSTART, RLENGTH)
+        if (/"event":"order"/ && !(id in open)) { if (live[symbol price] > 0) doubles++; live[symbol price]++; open[id] = symbol price }
+        if (/"event":"end"/ && id in open) { live[open[id]]--; delete open[id] }
+    } END { print doubles + 0 }' "$QM_LOG/audit.jsonl"
+}
+
 # trade_audit loads what the exchange says happened, to be compared with what we say.
 trade_audit() {
     kill -TERM "${trade_pid[paper]}"
@@ -109,5 +127,5 @@ trade_audit() {
     unset "trade_pid[paper]"
     psql -Xq -c "CREATE SCHEMA audit" -c "CREATE TABLE audit.line (n bigint GENERATED ALWAYS AS IDENTITY, j jsonb)" \
         -c "\\copy audit.line (j) FROM '$QM_LOG/audit.jsonl' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')" \
-        -f test/demo/audit.sql
+        -f test/trade.sql
 }
