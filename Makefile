@@ -4,7 +4,8 @@
 #   make check              everything: packages, lint, then build, install and test with and without assertions
 #   make check-assert       the same with assertions only
 #   make installcheck       tests of what is installed
-#   make demo               instances that share one book, and the locks, at work
+#   make demo               three instances that trade one account at a paper exchange; one is killed on the way
+#   make demo-locks         the locks at work, and a book of orders without an exchange
 #   make bench, stress      figures; faults and races at length, the client's links cut after almost every byte
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
@@ -33,7 +34,7 @@ EXTRA_CLEAN = $(EXTENSION)--*.sql .flavour tmp_check
 
 # PGXS has a check of its own, and before test/prepare it may not even be there: our goals do without it, and leave
 # to a second make what else is asked for.
-GOALS = installcheck check check-assert check-client demo bench stress fuzz matrix client lint format prepare
+GOALS = installcheck check check-assert check-client demo demo-locks bench stress fuzz matrix client lint format prepare
 ifeq ($(filter $(GOALS),$(MAKECMDGOALS)),)
 override with_llvm := no
 NO_INSTALLCHECK = 1
@@ -71,9 +72,18 @@ check-assert: prepare
 installcheck:
 	test/run all
 
-demo bench: prepare
+demo: prepare
 	$(call build,ASSERT=)
-	test/$@/run
+	$(MAKE) -s -j2 client
+	test/demo/run
+
+demo-locks: prepare
+	$(call build,ASSERT=)
+	test/demo/locks
+
+bench: prepare
+	$(call build,ASSERT=)
+	test/bench/run
 
 stress: prepare
 	$(call build,ASSERT=1)
