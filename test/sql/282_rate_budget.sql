@@ -10,11 +10,11 @@ CREATE ROLE qm_budget_reader;
 SELECT quantmesh.grant_trader('qm_budget_trader', 'budget'), quantmesh.grant_reader('qm_budget_reader') \gset
 
 -- Waits until so much of a window of that length is left.
-CREATE PROCEDURE pg_temp.room(length integer, least integer) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE pg_temp.room(length integer, wanted integer) LANGUAGE plpgsql AS $$
 DECLARE
     into_window numeric := extract(epoch FROM clock_timestamp()) % length;
 BEGIN
-    IF length - into_window < least THEN
+    IF length - into_window < wanted THEN
         PERFORM pg_sleep(length - into_window + 0.01);
     END IF;
 END $$;
@@ -26,7 +26,8 @@ $$;
 
 SELECT plan(63);
 
--- Two windows of ten seconds are crossed at most by waiting; nothing below takes longer.
+-- No window of a minute or a day ends on the way.
+CALL pg_temp.room(86400, 30);
 CALL pg_temp.room(60, 30);
 SELECT is(pg_temp.taken('budget', 1), 'weight 1', 'weight is taken');
 SELECT pg_temp.rows_eq($$ SELECT kind, allowed, used, reported, window_end - clock_timestamp() BETWEEN '0' AND interval '1 min', blocked_until FROM quantmesh.rate_budgets WHERE account = 'budget' $$,
