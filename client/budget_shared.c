@@ -34,7 +34,8 @@ typedef struct Window
     int64_t end_ns;   /* not earlier than this; 0: nothing is known */
     int64_t used;     /* what the database counted last */
     int64_t allowed;
-    int64_t reported;   /* by the exchange, in this window */
+    int64_t reported;   /* by the exchange, in this window; 0: nothing yet */
+    int64_t counted;    /* where it has reported: what it will have counted with what was let through here since */
     int64_t limit;      /* that the exchange has told us; 0: none */
     bool limit_is_news; /* the database does not know it yet */
 } Window;
@@ -195,7 +196,7 @@ expire(SharedBudget *shared, int64_t now_ns)
         Window *window = &shared->windows[i];
 
         if (window->end_ns <= now_ns)
-            window->chunk = window->reported = window->end_ns = 0;
+            window->chunk = window->reported = window->counted = window->end_ns = 0;
     }
 }
 
@@ -203,7 +204,7 @@ expire(SharedBudget *shared, int64_t now_ns)
 static void
 clip(Window *window)
 {
-    int64_t left = window->reported < window->allowed ? window->allowed - window->reported : 0;
+    int64_t left = window->counted < window->allowed ? window->allowed - window->counted : 0;
 
     if (window->chunk > left)
         window->chunk = left;
@@ -227,7 +228,7 @@ counted_wait(const SharedBudget *shared, const int need[QM_BUDGET_KINDS], int64_
     {
         const Window *window = &shared->windows[i];
 
-        if (window->end_ns > now_ns && need[i] > 0 && window->reported + need[i] > window->allowed)
+        if (window->end_ns > now_ns && need[i] > 0 && window->counted + need[i] > window->allowed)
             return milliseconds(window->end_ns - now_ns);
     }
     return 0;
@@ -380,7 +381,13 @@ reserve(SharedBudget *shared, const int need[QM_BUDGET_KINDS], bool urgent)
         now_ns = grown_ns();
     }
     for (int i = 0; i < QM_BUDGET_KINDS; i++)
-        shared->windows[i].chunk -= need[i];
+    {
+        Window *window = &shared->windows[i];
+
+        window->chunk -= need[i];
+        if (window->reported > 0)
+            window->counted += need[i];
+    }
     return 0;
 }
 
@@ -414,12 +421,17 @@ shared_used(QmBudget *budget, QmBudgetKind kind, int64_t used, int64_t now_us)
     if (window->end_ns == 0 || now_ns - window->start_ns < SKEW_NS || used <= window->reported)
         return;
     window->reported = used;
+    if (used > window->counted)
+        window->counted = used;
     clip(window);
     if (used <= window->used + window->allowed / NOTE_SHARE || shared->gone_until_ns > now_ns ||
         !call(shared, &note_statement, values, &result))
         return;
     window->used = qm_column_int64(result, 0, 0);
     PQclear(result);
+    /* If that is now the exchange's count, it does not have our chunk in it, which would come on top. */
+    if (window->used == used)
+        window->chunk = 0;
 }
 
 static void
