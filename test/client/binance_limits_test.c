@@ -166,6 +166,7 @@ test_limits_count(void **state)
     for (int i = 0; i < 10; i++)
     {
         order = qt_an_order();
+        order.send_before_us += 20000000;
         assert_int_equal(bench.exchange->functions->place(bench.exchange, &order, qt_keep, &kept), QM_OK);
         qt_run_until(&bench, &kept, i + 1);
         assert_int_equal(kept.outcome, i < 9 ? QM_EXCHANGE_DONE : QM_EXCHANGE_NOT_SENT);
