@@ -37,9 +37,8 @@ qm_outcome_name(QmOutcome outcome)
  * qm_request_id_take takes what the caller has given as name, or draws one:
  * lib-, the milliseconds since 1970 in 12 digits, 16 random bytes, in hex. The
  * time keeps ids of one time together in their index, which else would be read
- * all over with each placement. It is for nothing else: what makes an id unique
- * are the 128 random bits, of which two are alike nowhere and never, whatever
- * machines' clocks show, also when one is set back.
+ * all over with each placement. It is for nothing else: an id is unique by its 128
+ * random bits alone, so that clocks which differ, or are set back, do no harm.
  */
 QmCode
 qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const char *given, const char *name, QmError *error)
