@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "binance_bench.h"
+#include "binance_server.h"
 #include "budget_shared.h"
 #include "server.h"
 
@@ -323,6 +325,56 @@ test_database_gone(void **state)
     close_handle(&handle);
 }
 
+/* Two exchanges of one account: what one is told of limits, and that it was too much, counts for the other. */
+static void
+test_two_exchanges(void **state)
+{
+    static const char *const symbols[] = {"BTCUSDT"};
+    Handle handles[2] = {open_handle("binance/two", NULL), open_handle("binance/two", NULL)};
+    QmExchangePlace order = qt_an_order();
+    Bench benches[2];
+    Kept kept[2] = {{0}};
+
+    (void) state;
+    window_with(20, MINUTE_S);
+    qt_bench_make(&benches[0], (QmBinanceOptions){.budget = handles[0].budget});
+    benches[1] = (Bench){.server = benches[0].server};
+    qt_bench_open(&benches[1], (QmBinanceOptions){.budget = handles[1].budget});
+    qt_binance_rule(benches[0].server,
+                    &(QtRule){.request = "GET /api/v3/exchangeInfo",
+                              .body = "{\"symbols\":[],\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\","
+                                      "\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":1200}]}"});
+    qt_binance_rule(benches[0].server,
+                    &(QtRule){.request = "POST /api/v3/order",
+                              .status = 429,
+                              .headers = "Retry-After: 60\r\n",
+                              .body = "{\"code\":-1003,\"msg\":\"Too many requests.\"}"});
+    assert_int_equal(benches[0].exchange->functions->markets(benches[0].exchange, symbols, 1, qt_keep, &kept[0]),
+                     QM_OK);
+    qt_run_until(&benches[0], &kept[0], 1);
+    assert_int_equal(kept[0].outcome, QM_EXCHANGE_DONE);
+    assert_int_equal(qt_ask_number("SELECT allowed FROM quantmesh.rate_budgets WHERE account = 'binance/two' AND kind "
+                                   "= 'weight'"),
+                     1200);
+    order.send_before_us += 20000000;
+    assert_int_equal(benches[0].exchange->functions->place(benches[0].exchange, &order, qt_keep, &kept[0]), QM_OK);
+    qt_run_until(&benches[0], &kept[0], 2);
+    assert_int_equal(kept[0].outcome, QM_EXCHANGE_NOT_PROCESSED);
+
+    usleep(1050000);
+    order = qt_an_order();
+    assert_int_equal(benches[1].exchange->functions->place(benches[1].exchange, &order, qt_keep, &kept[1]), QM_OK);
+    qt_run_until(&benches[1], &kept[1], 1);
+    assert_int_equal(kept[1].outcome, QM_EXCHANGE_NOT_SENT);
+    assert_int_equal(kept[1].cause, QM_CAUSE_THROTTLED);
+    assert_in_range(kept[1].retry_after_ms, 10000, 60001);
+    assert_int_equal(qt_binance_seen(benches[0].server, "POST /api/v3/order"), 1);
+    benches[1].exchange->functions->close(benches[1].exchange);
+    qt_bench_end(&benches[0]);
+    close_handle(&handles[0]);
+    close_handle(&handles[1]);
+}
+
 /* A role without the right is told so, and lets nothing through. */
 static void
 test_no_right(void **state)
@@ -397,6 +449,7 @@ main(void)
         cmocka_unit_test(test_lost_chunk),
         cmocka_unit_test(test_block),
         cmocka_unit_test(test_exchange_counts),
+        cmocka_unit_test(test_two_exchanges),
         cmocka_unit_test(test_no_right),
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_database_gone),
