@@ -234,6 +234,28 @@ test_lost_chunk(void **state)
     close_handle(&other);
 }
 
+/* What is left of a chunk is not used in the next window, which others may have to themselves. */
+static void
+test_chunk_ends(void **state)
+{
+    Handle holder = open_handle("ends", NULL);
+    Handle other = open_handle("ends", NULL);
+    int64_t window;
+
+    (void) state;
+    holder.budget->functions->limit(holder.budget, QM_BUDGET_ORDERS_10S, LIMIT);
+    window_with(4, WINDOW_S);
+    must_reserve(&holder, one_order);
+    window_with(WINDOW_S, WINDOW_S); /* the next one */
+    window = window_of(clock_ns(CLOCK_REALTIME), WINDOW_S);
+    while (reserve(&other, one_order, true) == 0)
+        ;
+    assert_true(reserve(&holder, one_order, true) > 0);
+    assert_true(window_of(clock_ns(CLOCK_REALTIME), WINDOW_S) == window); /* or it was too slow to show anything */
+    close_handle(&holder);
+    close_handle(&other);
+}
+
 /* A block that one handle is told stops the others, although they hold chunks. */
 static void
 test_block(void **state)
@@ -447,6 +469,7 @@ main(void)
         cmocka_unit_test(test_shared_by_eight),
         cmocka_unit_test(test_idle_holders),
         cmocka_unit_test(test_lost_chunk),
+        cmocka_unit_test(test_chunk_ends),
         cmocka_unit_test(test_block),
         cmocka_unit_test(test_exchange_counts),
         cmocka_unit_test(test_two_exchanges),
