@@ -17,6 +17,7 @@
 #include "binance_bench.h"
 #include "binance_server.h"
 #include "budget_shared.h"
+#include "moment.h"
 #include "server.h"
 
 enum
@@ -129,7 +130,7 @@ take_all(void *argument)
         if (wait_ms == 0 && before == after)
             handle->taken[before - handle->first]++;
         if (wait_ms > 0)
-            usleep((useconds_t) (wait_ms < 20 ? wait_ms : 20) * 1000);
+            qm_moment_sleep(wait_ms < 20 ? wait_ms : 20);
     }
 }
 
@@ -270,11 +271,11 @@ test_block(void **state)
     must_reserve(&other, one_order);
     told.budget->functions->block(told.budget, clock_ns(CLOCK_REALTIME) / 1000 + 5000000);
     assert_in_range(reserve(&told, one_weight, true), 4000, 5001);
-    usleep(1050000);
+    qm_moment_sleep(1050);
     wait_ms = reserve(&other, one_weight, true);
     assert_in_range(wait_ms, 1, 5001);
     qt_until("SELECT blocked_until IS NULL FROM quantmesh.rate_budgets WHERE account = 'blocked'");
-    usleep(50000);
+    qm_moment_sleep(50);
     must_reserve(&other, one_weight);
     must_reserve(&told, one_weight);
     close_handle(&told);
@@ -325,7 +326,7 @@ test_database_gone(void **state)
     window_with(30, MINUTE_S);
     must_reserve(&handle, one_weight);
     qt_server_kill();
-    usleep(1050000);
+    qm_moment_sleep(1050);
     wait_ms = reserve(&handle, one_weight, true);
     assert_in_range(wait_ms, 1, 1000);
     assert_int_not_equal(qm_budget_shared_error(handle.budget)->code, QM_OK);
@@ -338,7 +339,7 @@ test_database_gone(void **state)
     handle.budget->functions->block(handle.budget, clock_ns(CLOCK_REALTIME) / 1000 + 1000000);
     qt_server_start();
     for (int i = 0; i < 200 && (wait_ms = reserve(&handle, one_weight, false)) != 0; i++)
-        usleep((useconds_t) (wait_ms < 100 ? wait_ms : 100) * 1000);
+        qm_moment_sleep(wait_ms < 100 ? wait_ms : 100);
     assert_int_equal(wait_ms, 0);
     assert_int_equal(qm_budget_shared_error(handle.budget)->code, QM_OK);
     assert_string_equal(qt_ask("SELECT concat_ws(' ', allowed, used >= 46, blocked_until IS NOT NULL) FROM "
@@ -383,7 +384,7 @@ test_two_exchanges(void **state)
     qt_run_until(&benches[0], &kept[0], 2);
     assert_int_equal(kept[0].outcome, QM_EXCHANGE_NOT_PROCESSED);
 
-    usleep(1050000);
+    qm_moment_sleep(1050);
     order = qt_an_order();
     assert_int_equal(benches[1].exchange->functions->place(benches[1].exchange, &order, qt_keep, &kept[1]), QM_OK);
     qt_run_until(&benches[1], &kept[1], 1);
