@@ -77,10 +77,9 @@ typedef struct QmMemberOptions
     const char *const *markets; /* "<account>:<symbol>" or "<account>:*" */
     size_t market_count;        /* at least 1 */
     bool standby;
-    int weight;     /* default 1 */
-    int64_t ttl_ms; /* default 5000; at least 300 */
-    int64_t
-        beat_ms; /* longest time between heartbeats, which bring the tasks; default a tenth of the ttl, at most what the server says */
+    int weight;         /* default 1 */
+    int64_t ttl_ms;     /* default 5000; at least 300 */
+    int64_t beat_ms;    /* between heartbeats; default a tenth of the ttl, and at most what the server says */
     const char *detail; /* a JSON object for people */
     QmMemberFunctions functions;
     void *argument; /* of all functions */
