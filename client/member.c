@@ -212,8 +212,6 @@ qm_member_due_us(const QmMember *member)
         due_us = member->trusted_until_us;
     if (!member->reachable)
         return due_us;
-    if (member->epoch != 0 && !member->listed)
-        return 0;
     for (const QmJob *job = member->jobs; job != NULL; job = job->next)
         if (job->state == QM_JOB_TELLS || (job->state == QM_JOB_WAITS && member->asking < QM_MEMBER_ASKING_MAX))
             return 0;
@@ -288,6 +286,7 @@ enroll(QmMember *member, int64_t now_us)
     if (member->beat_ms > registration.heartbeat_every_ms)
         member->beat_ms = registration.heartbeat_every_ms;
     member->listed = false;
+    member->unlisted_said = false;
     trust(member, now_us);
     member->next_beat_us = 0; /* the first heartbeat brings the tasks */
     member->complaint = QM_COMPLAINT_NONE;
