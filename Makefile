@@ -91,6 +91,7 @@ stress: prepare
 	test/fault/exchange
 	test/fault/run
 	test/fault/orders
+	test/fault/take_over
 	QM_FAULTS=full QM_ONLY=fault test/run client
 
 fuzz: prepare
