@@ -138,7 +138,7 @@ typedef enum QmGridAnswer
     QM_GRID_DUPLICATE, /* the slot has a live order that the grid does not know: qm_grid_wants_reconcile */
     QM_GRID_DENIED,    /* by the database: the slot rests, for VALID_UNTIL_PASSED it does not */
     QM_GRID_UNCERTAIN, /* nobody knows: the wish comes again as it was */
-    QM_GRID_NOT_PLACED /* the call as a whole has failed, nothing was recorded: the wish is forgotten */
+    QM_GRID_NOT_PLACED /* the call as a whole has failed, nothing was recorded: the wish is forgotten, unless it was one again */
 } QmGridAnswer;
 
 /* Why the exchange has refused an order. Told beside the order's state, before or after it. */
