@@ -208,16 +208,13 @@ status(void)
     return numbers;
 }
 
-/* reconcile tells the grid what the store has, if it wants to know or by chance. */
+/* list tells the grid which orders live in the store, and, if it is to compare, our position there. */
 static void
-reconcile(bool always)
+list(bool compare)
 {
     static QmStoredOrder rows[QM_GRID_SLOTS_MAX + 1];
-    bool compare = chance_of(4) != 0;
     size_t count = 0;
 
-    if (!always && !qm_grid_wants_reconcile(world.grid) && chance_of(50) != 0)
-        return;
     for (int i = 1; i <= world.order_count; i++)
         if (world.orders[i].live)
         {
@@ -225,6 +222,14 @@ reconcile(bool always)
             rows[count++] = stored(i);
         }
     assert_true(qm_grid_reconcile(world.grid, rows, count, compare ? text_of(ledger(NULL)) : NULL, world.now_us));
+}
+
+/* reconcile tells the grid what the store has, if it wants to know, or by chance. */
+static void
+reconcile(void)
+{
+    if (qm_grid_wants_reconcile(world.grid) || chance_of(50) == 0)
+        list(chance_of(4) != 0);
 }
 
 /* check_sale sees that what is for sale is ours. */
@@ -504,11 +509,11 @@ step(int number)
     int lot = chance_of(100);
 
     world.now_us += 50000 + chance_of(400000);
-    if (lot < 25)
+    if (lot < 20)
         move();
-    else if (lot < 45)
+    else if (lot < 50)
         trade();
-    else if (lot < 65)
+    else if (lot < 68)
         hear();
     else if (lot < 92)
         turn();
@@ -526,7 +531,7 @@ step(int number)
                                    text_of(chance_of(100) * ONE),
                                    true,
                                    world.now_us));
-    reconcile(false);
+    reconcile();
 }
 
 /* settle tells the grid everything, compares its position with the fills, without the ledger's help, and then helps. */
@@ -540,13 +545,7 @@ settle(void)
         size_t count;
 
         world.now_us += 6000000;
-        for (int id = world.order_count - 200 > 1 ? world.order_count - 200 : 1; id <= world.order_count; id++)
-        {
-            QmStoredOrder row = stored(id);
-
-            (void) qm_grid_stored(world.grid, &row, world.now_us);
-        }
-        assert_true(qm_grid_reconcile(world.grid, NULL, 0, NULL, world.now_us));
+        list(false);
         count = qm_grid_wishes(world.grid, world.now_us, wishes, QT_GRID_WISHES);
         for (size_t at = 0; at < count; at++)
             if (wishes[at].kind == QM_GRID_ASK)
@@ -555,14 +554,10 @@ settle(void)
 
                 (void) qm_grid_stored(world.grid, &row, world.now_us);
             }
+            else if (wishes[at].kind == QM_GRID_PLACE && wishes[at].again)
+                (void) answer(&wishes[at], true);
             else if (wishes[at].kind == QM_GRID_PLACE)
-                qm_grid_placed(world.grid,
-                               &wishes[at],
-                               wishes[at].again ? QM_GRID_PLACED : QM_GRID_NOT_PLACED,
-                               NULL,
-                               wishes[at].again ? place(&wishes[at]) : 0,
-                               NULL,
-                               world.now_us);
+                qm_grid_placed(world.grid, &wishes[at], QM_GRID_NOT_PLACED, NULL, 0, NULL, world.now_us);
     }
     if (!world.excused && status().late == world.late)
     {
@@ -570,7 +565,7 @@ settle(void)
         assert_int_equal(number_of(status().position), ledger(NULL));
     }
     world.late = status().late;
-    assert_true(qm_grid_reconcile(world.grid, NULL, 0, text_of(ledger(NULL)), world.now_us));
+    list(true);
     world.excused = qm_grid_wants_reconcile(world.grid);
 }
 
@@ -655,7 +650,7 @@ nothing_is_placed_counted_or_sold_twice(void **state)
                   closings,
                   compared,
                   late);
-    assert_true(placed > seeds * 500 && fills > seeds * 500 && restarts > seeds * 40 && compared > seeds * 10);
+    assert_true(placed > seeds * 200 && fills > seeds * 200 && restarts > seeds * 40 && compared > seeds * 10);
 }
 
 static void
