@@ -3,7 +3,6 @@
  */
 #include "paper_worlds.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,54 +140,42 @@ qt_audit(QmPaperWorld *world)
     return text;
 }
 
-/* sum_of_lines adds up a decimal member of the audit's lines that have a word in them. */
-static QmPaperDecimal
-sum_of_lines(const char *audit, const char *word, const char *asset, const char *member)
-{
-    QmPaperDecimal sum = 0;
-    char wanted[64], name[64];
-
-    snprintf(wanted, sizeof(wanted), "\"asset\":\"%s\"", asset);
-    snprintf(name, sizeof(name), "\"%s\":\"", member);
-    for (const char *line = audit; *line != '\0'; line = strchr(line, '\n') + 1)
-    {
-        char copy[1024] = "", *value;
-        bool is_negative;
-
-        snprintf(copy, sizeof(copy), "%.*s", (int) strcspn(line, "\n"), line);
-        value = strstr(copy, name);
-        if (strstr(copy, word) == NULL || strstr(copy, wanted) == NULL || value == NULL)
-            continue;
-        value += strlen(name);
-        *strchr(value, '"') = '\0';
-        is_negative = *value == '-';
-        sum += is_negative ? -qt_number(value + 1) : qt_number(value);
-    }
-    return sum;
-}
-
 /*
  * qt_money_is_all_there adds up, for each asset, what accounts have, what was
- * taken in fees and what the rest of the market has won: it is what was given. Given may be NULL: only the deposits.
+ * taken in fees and what the rest of the market has won: it is what was given. Nobody has less than nothing, and what
+ * is locked is what open orders have locked. Given, beside the deposits, may be NULL.
  */
 void
 qt_money_is_all_there(QmPaperWorld *world, const QtWorld *setup, const QmPaperDecimal *given)
 {
-    char *audit = qt_audit(world);
-    char *state = strstr(audit, "{\"event\":\"balance\"");
+    const QmPaperOrder *orders[QM_PAPER_LIMIT_MAX];
+    QmPaperDecimal locked[QT_ACCOUNTS][3] = {{0}};
 
-    assert_non_null(state);
+    for (int account = 0; account < QT_ACCOUNTS; account++)
+        for (int symbol = 0; symbol < qm_paper_symbol_count(world); symbol++)
+        {
+            QmPaperSymbol shown = qm_paper_symbol(world, symbol);
+            int count = qm_paper_world_open_orders(world, account, symbol, orders, QM_PAPER_LIMIT_MAX);
+
+            for (int i = 0; i < count; i++)
+                locked[account][orders[i]->side == QM_PAPER_BUY ? shown.quote : shown.base] += orders[i]->locked;
+        }
     for (int i = 0; i < 3; i++)
     {
-        const char *asset = setup->deposits[i].asset;
-        QmPaperDecimal sum = sum_of_lines(state, "\"event\":\"total\"", asset, "fees") +
-                             sum_of_lines(state, "\"event\":\"total\"", asset, "outside") +
-                             sum_of_lines(state, "\"event\":\"balance\"", asset, "free") +
-                             sum_of_lines(state, "\"event\":\"balance\"", asset, "locked");
+        int asset = qm_paper_asset_by_name(world, setup->deposits[i].asset);
+        QmPaperTotals totals = qm_paper_world_totals(world, asset);
+        QmPaperDecimal sum = totals.fees + totals.outside;
 
+        for (int account = 0; account < QT_ACCOUNTS; account++)
+        {
+            const QmPaperBalance *balance = qm_paper_world_balance(world, account, asset);
+
+            assert_true(balance->free >= 0);
+            assert_int_equal(balance->locked, locked[account][asset]);
+            sum += balance->free + balance->locked;
+        }
         assert_int_equal(sum, QT_ACCOUNTS * setup->deposits[i].amount + (given == NULL ? 0 : given[i]));
     }
-    free(audit);
 }
 
 /* qt_temporary returns a path that nothing is at. */
