@@ -153,6 +153,15 @@ fetch(QtPaper *paper, const char *verb, const char *url, const char *body, struc
     return paper->answer;
 }
 
+int64_t
+qt_paper_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 bool
 qt_paper_signature(const char *text, char signature[65])
 {
@@ -164,9 +173,6 @@ qt_paper_ask(QtPaper *paper, const char *verb, const char *path, const char *que
 {
     char signature[QM_SIGNATURE_SIZE];
     char text[2048];
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
     snprintf(text, sizeof(text), "%s", query);
     if (is_signed)
     {
@@ -175,7 +181,7 @@ qt_paper_ask(QtPaper *paper, const char *verb, const char *path, const char *que
                  "%s%stimestamp=%lld",
                  query,
                  query[0] == '\0' ? "" : "&",
-                 (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000);
+                 (long long) qt_paper_now_ms());
         assert_true(qt_paper_signature(text, signature));
         strcat(strcat(text, "&signature="), signature);
     }
