@@ -139,9 +139,9 @@ day_call(Day *day)
     const QmPaperOrder *orders[8];
     int account, count;
 
-    if (kind < 60)
+    if (kind < 55)
         random_order(day, symbol);
-    else if (kind < 88)
+    else if (kind < 80)
     {
         account = rand_r(&day->seed) % QT_ACCOUNTS;
         count = qm_paper_world_open_orders(day->world, account, symbol, orders, 8);
@@ -151,11 +151,11 @@ day_call(Day *day)
                                      count == 0 ? 1 : orders[rand_r(&day->seed) % count]->id,
                                      kind < 65 ? "cancel-1" : NULL);
     }
-    else if (kind < 96)
+    else if (kind < 88)
         qt_steps(day->world, 1);
-    else if (kind < 97)
+    else if (kind < 91)
         random_admin(day, symbol);
-    else if (kind < 98)
+    else if (kind < 96)
         (void) qm_paper_fault_request(day->world, QM_PAPER_PLACE, 1, symbol);
     else
         (void) qm_paper_fault_event(day->world, 1, symbol);
@@ -382,6 +382,9 @@ a_torn_line_is_dropped_and_a_damaged_one_is_not(void **state)
     assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 2, &order).code, 0);
     assert_int_equal(order->price, qt_number("2"));
     qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "3", "1"));
+    qm_paper_world_close(world);
+    world = qt_world_open(&setup);
+    assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 3, &order).code, 0);
     qm_paper_world_close(world);
     bytes_change(journal, 10, '0'); /* in the mark of the last line */
     world = qt_world_open(&setup);

@@ -3,6 +3,9 @@
  */
 #include "paper_worlds.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* fault_of reads a fault that is one. */
 static QmPaperFault
 fault_of(const QmPaperWorld *world, const char *text)
@@ -236,6 +239,7 @@ the_exchange_acts_by_itself(void **state)
     const QmPaperOrder *oldest, *other, *newest, *orders[4];
     int told[QM_PAPER_FAULT_KINDS] = {0};
     const QmPaperWatcher watcher = {.context = told, .fault = hear_fault};
+    char *audit;
     QmPaperDecimal given[3] = {-qt_number("0.5"), 0, 0};
 
     (void) state;
@@ -267,6 +271,10 @@ the_exchange_acts_by_itself(void **state)
     assert_int_equal(told[QM_PAPER_EXPIRE_KEYS], 1);
     assert_int_equal(told[QM_PAPER_ADJUST], 0); /* the world has done it */
     qt_money_is_all_there(world, &setup, given);
+    audit = qt_audit(world);
+    assert_non_null(strstr(audit, "\"given\":\"999.50000000\",\"position\":\"0.00000000\""));
+    assert_non_null(strstr(audit, "\"given\":\"1000.00000000\",\"position\":\"-2.00000000\""));
+    free(audit);
     qm_paper_world_close(world);
 }
 
