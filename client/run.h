@@ -128,8 +128,11 @@ struct QmRunMarket
     bool dirty;  /* something has happened since its last turn */
     bool loaded; /* the grid has the stored state */
     bool filters_known;
-    bool filters_due; /* they have changed: read them again */
-    bool asked_anew;  /* a synchronization was wanted while one was under way */
+    bool filters_due;       /* they have changed: read them again */
+    bool compare;           /* the grid is to be compared with the store */
+    int64_t compare_due_us; /* by the grid's time: everything is asked for then, whatever was heard */
+    bool sync_quietly;
+    bool asked_anew; /* a synchronization was wanted while one was under way */
     QmRunSync sync;
     int64_t sync_due_ns;
     int64_t sync_pause_ms;
@@ -172,6 +175,7 @@ struct QmRunAccount
     const char *name;
     const QmExchangeConfig *config;
     QmExchange *exchange;
+    QmBudget *budget; /* NULL: the exchange's own */
     bool user_up;
     bool market_up;
     bool draining; /* reports are held back until all markets are synchronized */

@@ -24,6 +24,7 @@ enum
     SAID_NOTICE
 };
 
+static QmBudget *unlimited(void);
 static void listen(void *argument, const QmExchangeEvent *event);
 static void warn_once(QmRunAccount *account, int kind, const char *message, const char *why);
 static void stream_up(QmRunAccount *account);
@@ -50,6 +51,8 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     bool fine;
 
     qm_run_addresses(run, account->config, &options);
+    if (run->follow != NULL)
+        options.budget = account->budget = unlimited();
     account->exchange = qm_binance_open(&options, &error);
     if (account->exchange == NULL)
     {
@@ -82,6 +85,17 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
                account->exchange->functions->error(account->exchange)->message,
                NULL);
     return fine;
+}
+
+/* unlimited returns a budget for data that come as fast as they are taken in: limits are of time, which that has none of. */
+static QmBudget *
+unlimited(void)
+{
+    QmBudget *budget = qm_budget_local();
+
+    for (int kind = 0; budget != NULL && kind < QM_BUDGET_KINDS; kind++)
+        budget->functions->limit(budget, (QmBudgetKind) kind, INT32_MAX);
+    return budget;
 }
 
 /* qm_run_account_market returns the account's market of a symbol, NULL where there is none. */

@@ -306,6 +306,8 @@ qm_run_close(QmRun *run)
     {
         if (run->accounts[i].exchange != NULL)
             run->accounts[i].exchange->functions->close(run->accounts[i].exchange);
+        if (run->accounts[i].budget != NULL)
+            run->accounts[i].budget->functions->free(run->accounts[i].budget);
         free(run->accounts[i].balances);
     }
     qm_member_close(run->member);
