@@ -384,7 +384,6 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
 
     account->markets_asked = false;
     account->calls--;
-    account->ask_due_ns = qm_run_now_ns() + ASK_AGAIN_MS * QM_NS_PER_MS;
     if (answer->outcome == QM_EXCHANGE_REFUSED)
     {
         qm_log(&account->run->log,
@@ -400,6 +399,7 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
     }
     if (answer->outcome != QM_EXCHANGE_DONE)
     {
+        account->ask_due_ns = qm_run_now_ns() + ASK_AGAIN_MS * QM_NS_PER_MS;
         warn_once(account, SAID_MARKETS, "the markets could not be read", answer->message);
         return;
     }

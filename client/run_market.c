@@ -168,7 +168,7 @@ qm_run_market_turn(QmRunMarket *market)
     if (!market->loaded && !load(market))
         return;
     if (market->balances_told != market->account->balances_number &&
-        (market->run->follow == NULL || market->balances_step != market->run->steps))
+        (market->run->follow == NULL || market->run->steps == 0 || market->balances_step != market->run->steps))
         qm_run_market_balances(market);
     /* Its questions are wishes, and when they are answered it wants to compare once more. */
     for (int round = 0; round < ROUNDS && market->loaded && qm_run_may_trade(market); round++)

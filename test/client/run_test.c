@@ -82,7 +82,7 @@ lost_replies_are_asked_for(void **state)
     assert_int_equal(qt_trader_logged(&trader, "an order was never accepted"), 2);
 }
 
-/* Too many requests: nothing was done, so the order is withdrawn, and wished for again later. */
+/* Too many requests: nothing was done, so the order is withdrawn, with those that wait behind it, and wished for again later. */
 static void
 what_was_not_processed_is_withdrawn(void **state)
 {
@@ -90,8 +90,8 @@ what_was_not_processed_is_withdrawn(void **state)
     qt_trader_start(&trader, MINUTES, "");
     qt_trader_fault(&trader, "{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 3, \"wait_s\": 1}");
     run_to_end();
-    assert_int_equal(done().never, 3);
     assert_int_equal(qt_trader_logged(&trader, "not processed"), 3);
+    assert_true(done().never >= 3);
 }
 
 /* Reports are dropped, doubled and delayed, cancels lose their replies: the comparison finds what was not heard. */
@@ -151,7 +151,6 @@ killed_and_started_anew(void **state)
 static void
 stopped_it_cancels_only_its_own(void **state)
 {
-    QtAgreement agreement;
     json_t *open;
     pid_t pid;
 
@@ -172,7 +171,6 @@ stopped_it_cancels_only_its_own(void **state)
     assert_int_equal(json_array_size(open), 1);
     assert_string_equal(qt_paper_text(json_array_get(open, 0), "price"), "20000.00000000");
     qt_trader_stop(&trader);
-    (void) agreement;
 }
 
 /* What a user can get wrong is said, with the exit code that docs/program.md lists. */
