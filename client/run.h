@@ -201,6 +201,8 @@ struct QmRun
     QmLocks *locks; /* NULL: the store alone */
     QmFollow *follow;
     QmMember *member; /* NULL: this instance is alone */
+    bool settled;     /* every market has an owner */
+    int64_t settle_due_ns;
     QmRunAccount *accounts;
     size_t account_count;
     QmRunMarket *markets;
@@ -312,6 +314,7 @@ extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *
 /* run_member.c */
 extern bool qm_run_member_open(QmRun *run, QmError *error);
 extern void qm_run_member_advance(QmRun *run);
+extern bool qm_run_member_settled(QmRun *run);
 
 /* run_mark.c */
 extern bool qm_run_mark_load(QmRunMarket *market);
