@@ -32,7 +32,7 @@ static void take_in(QmRun *run);
 static void take_signals(QmRun *run);
 static bool more_to_read(const QmRun *run);
 static void take_turns(QmRun *run);
-static bool is_idle(const QmRun *run);
+static bool is_idle(QmRun *run);
 static void look_after_stop(QmRun *run);
 static void wait_for_more(QmRun *run);
 static int64_t next_due(QmRun *run);
@@ -225,7 +225,7 @@ qm_run_send_before(const QmRunMarket *market, int64_t send_before_us)
 
 /* is_idle tells whether nothing is left to do before the exchange's next step: no call, no doubt, no pause. */
 static bool
-is_idle(const QmRun *run)
+is_idle(QmRun *run)
 {
     for (size_t i = 0; i < run->account_count; i++)
     {
@@ -250,7 +250,7 @@ is_idle(const QmRun *run)
                 return false;
         }
     }
-    return !run->store_lost;
+    return !run->store_lost && qm_run_member_settled(run);
 }
 
 /* qm_run_stop begins the end: nothing new is placed, and what is under way is waited for. */
@@ -354,6 +354,8 @@ next_due(QmRun *run)
         if (market->dirty && market->account->retry_ns < due_ns && market->account->retry_ns > qm_run_now_ns())
             due_ns = market->account->retry_ns;
     }
+    if (!run->settled && run->follow != NULL && run->member != NULL && run->settle_due_ns < due_ns)
+        due_ns = run->settle_due_ns;
     if (run->member != NULL)
     {
         int64_t member_us = qm_member_due_us(run->member) - qm_member_now_us();

@@ -25,11 +25,8 @@
 #include "run_log.h"
 #include "store.h"
 
-#define QM_RUN_IN_FLIGHT_MAX 32   /* calls of a market that place or cancel; the rest stays a wish */
-#define QM_RUN_ACCEPT_US 12000000 /* how long after its window an exchange may still accept, with a margin */
-#define QM_RUN_RECV_WINDOW_US 5000000
-#define QM_RUN_SEND_WINDOW_US 5000000
-#define QM_RUN_ABSENT_ENOUGH 3 /* answers "no such order", after all that, before it is believed */
+#define QM_RUN_IN_FLIGHT_MAX 32 /* calls of a market that place or cancel; the rest stays a wish */
+#define QM_RUN_ABSENT_ENOUGH 3  /* answers "no such order", after all that, before it is believed */
 
 #define QM_RUN_STRATEGY "grid"
 #define QM_RUN_SAID 5 /* kinds of warnings of an account */
@@ -128,8 +125,11 @@ struct QmRunMarket
     bool dirty;  /* something has happened since its last turn */
     bool loaded; /* the grid has the stored state */
     bool filters_known;
-    bool filters_due; /* they have changed: read them again */
-    bool asked_anew;  /* a synchronization was wanted while one was under way */
+    bool filters_due;       /* they have changed: read them again */
+    bool compare;           /* the grid is to be compared with the store */
+    int64_t compare_due_us; /* by the grid's time: everything is asked for then, whatever was heard */
+    bool sync_quietly;
+    bool asked_anew; /* a synchronization was wanted while one was under way */
     QmRunSync sync;
     int64_t sync_due_ns;
     int64_t sync_pause_ms;
@@ -172,6 +172,7 @@ struct QmRunAccount
     const char *name;
     const QmExchangeConfig *config;
     QmExchange *exchange;
+    QmBudget *budget; /* NULL: the exchange's own */
     bool user_up;
     bool market_up;
     bool draining; /* reports are held back until all markets are synchronized */
@@ -200,6 +201,8 @@ struct QmRun
     QmLocks *locks; /* NULL: the store alone */
     QmFollow *follow;
     QmMember *member; /* NULL: this instance is alone */
+    bool settled;     /* every market has an owner */
+    int64_t settle_due_ns;
     QmRunAccount *accounts;
     size_t account_count;
     QmRunMarket *markets;
@@ -207,7 +210,10 @@ struct QmRun
     int epoll_fd;
     int timer_fd;
     int signal_fd;
-    int64_t epoch; /* of a registered instance; 0: there is none */
+    int64_t send_window_us; /* how long after its recording an order may leave */
+    int64_t recv_window_us; /* how long after its time stamp the exchange takes it */
+    int64_t accept_us;      /* how long after that it may still be accepted, with a margin */
+    int64_t epoch;          /* of a registered instance; 0: there is none */
     char instance[QM_NAME_SIZE];
     bool stopping;
     int64_t stop_by_ns;
@@ -273,6 +279,7 @@ extern int64_t qm_run_orders_ask(QmRunMarket *market);
 extern void qm_run_order_ask(QmRunOrder *order);
 extern QmRunOrder *qm_run_order_find(QmRunMarket *market, int64_t order_id, const char *client_order_id);
 extern QmRunOrder *qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing);
+extern int64_t qm_run_deadline(const QmRun *run, int64_t send_before_us);
 extern void qm_run_order_end(QmRunOrder *order);
 extern void qm_run_order_call_done(QmRunOrder *order);
 extern bool qm_run_orders_flush(QmRunMarket *market);
@@ -307,6 +314,7 @@ extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *
 /* run_member.c */
 extern bool qm_run_member_open(QmRun *run, QmError *error);
 extern void qm_run_member_advance(QmRun *run);
+extern bool qm_run_member_settled(QmRun *run);
 
 /* run_mark.c */
 extern bool qm_run_mark_load(QmRunMarket *market);

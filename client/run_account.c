@@ -24,6 +24,7 @@ enum
     SAID_NOTICE
 };
 
+static QmBudget *unlimited(void);
 static void listen(void *argument, const QmExchangeEvent *event);
 static void warn_once(QmRunAccount *account, int kind, const char *message, const char *why);
 static void stream_up(QmRunAccount *account);
@@ -42,6 +43,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
 {
     const QmRiskConfig *risk = &run->config->risk;
     QmBinanceOptions options = {
+        .recv_window_ms = run->recv_window_us / 1000,
         .listener = listen,
         .listener_argument = account,
         .in_flight_max = run->follow != NULL ? 1 : 0, /* so that the exchange sees what we do in our order */
@@ -50,6 +52,8 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     bool fine;
 
     qm_run_addresses(run, account->config, &options);
+    if (run->follow != NULL)
+        options.budget = account->budget = unlimited();
     account->exchange = qm_binance_open(&options, &error);
     if (account->exchange == NULL)
     {
@@ -82,6 +86,17 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
                account->exchange->functions->error(account->exchange)->message,
                NULL);
     return fine;
+}
+
+/* unlimited returns a budget for data that come as fast as they are taken in: limits are of time, which that has none of. */
+static QmBudget *
+unlimited(void)
+{
+    QmBudget *budget = qm_budget_local();
+
+    for (int kind = 0; budget != NULL && kind < QM_BUDGET_KINDS; kind++)
+        budget->functions->limit(budget, (QmBudgetKind) kind, INT32_MAX);
+    return budget;
 }
 
 /* qm_run_account_market returns the account's market of a symbol, NULL where there is none. */
@@ -369,7 +384,6 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
 
     account->markets_asked = false;
     account->calls--;
-    account->ask_due_ns = qm_run_now_ns() + ASK_AGAIN_MS * QM_NS_PER_MS;
     if (answer->outcome == QM_EXCHANGE_REFUSED)
     {
         qm_log(&account->run->log,
@@ -385,6 +399,7 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
     }
     if (answer->outcome != QM_EXCHANGE_DONE)
     {
+        account->ask_due_ns = qm_run_now_ns() + ASK_AGAIN_MS * QM_NS_PER_MS;
         warn_once(account, SAID_MARKETS, "the markets could not be read", answer->message);
         return;
     }

@@ -168,13 +168,14 @@ qm_run_market_turn(QmRunMarket *market)
     if (!market->loaded && !load(market))
         return;
     if (market->balances_told != market->account->balances_number &&
-        (market->run->follow == NULL || market->balances_step != market->run->steps))
+        (market->run->follow == NULL || market->run->steps == 0 || market->balances_step != market->run->steps))
         qm_run_market_balances(market);
     /* Its questions are wishes, and when they are answered it wants to compare once more. */
     for (int round = 0; round < ROUNDS && market->loaded && qm_run_may_trade(market); round++)
     {
-        if (qm_grid_wants_reconcile(market->grid) && !reconcile(market))
+        if ((market->compare || qm_grid_wants_reconcile(market->grid)) && !reconcile(market))
             break;
+        market->compare = false;
         qm_run_wishes(market);
         if (!market->loaded || !qm_grid_wants_reconcile(market->grid))
             break;

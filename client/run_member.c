@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "error.h"
+#include "moment.h"
+
+#define SETTLE_EVERY_MS 100
 
 static QmExchange *exchange_of(void *argument, const char *account);
 static void gained(void *argument, const char *account, const char *symbol, const char *mode);
@@ -64,6 +67,46 @@ qm_run_member_advance(QmRun *run)
     if (qm_member_due_us(run->member) <= qm_member_now_us())
         qm_member_run(run->member);
     run->epoch = qm_member_epoch(run->member);
+}
+
+/*
+ * qm_run_member_settled tells whether every market of this instance has an owner, be
+ * it this one or another: before that, data that are followed would go by unseen.
+ * Once seen it stays so; what comes after a death is a day like any other.
+ */
+bool
+qm_run_member_settled(QmRun *run)
+{
+    const QmClientOptions options = {
+        .conninfo = run->config->database.dsn.value,
+        .application_name = "quantmesh run",
+        .retry = qm_retry_policy("none"),
+    };
+    QmAssignment *list = NULL;
+    QmClient *client;
+    size_t count = 0;
+    size_t found = 0;
+
+    if (run->member == NULL || run->settled)
+        return true;
+    if (run->epoch == 0 || run->settle_due_ns > qm_run_now_ns())
+        return false;
+    run->settle_due_ns = qm_run_now_ns() + SETTLE_EVERY_MS * QM_NS_PER_MS;
+    client = qm_client_new(&options);
+    if (client != NULL && qm_list_assignments(client, NULL, NULL, &list, &count) == QM_OK)
+    {
+        for (size_t i = 0; i < count; i++)
+        {
+            const QmRunMarket *market = market_named(run, list[i].account, list[i].symbol);
+            bool ours = strcmp(list[i].instance, run->instance) == 0;
+
+            found += market != NULL && (!ours || market->owned);
+        }
+    }
+    qm_free(list);
+    qm_client_free(client);
+    run->settled = found >= run->market_count;
+    return run->settled;
 }
 
 static QmExchange *

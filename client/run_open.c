@@ -23,6 +23,7 @@
 #define CONNECT_TIMEOUT_MS 2000
 #define PAPER_KEY "paper" /* and secret */
 
+static void set_windows(QmRun *run);
 static bool make_loop(QmRun *run);
 static bool name_instance(QmRun *run);
 static bool open_store(QmRun *run);
@@ -40,6 +41,7 @@ static bool failed(QmRun *run, QmExit exit_code, const char *what, const QmError
 bool
 qm_run_open(QmRun *run)
 {
+    set_windows(run);
     if (!make_loop(run) || !name_instance(run) || !make_markets(run) || !open_store(run) || !open_locks(run) ||
         !open_follow(run) || !open_accounts(run) || !open_member(run))
         return false;
@@ -60,6 +62,21 @@ qm_run_open(QmRun *run)
            QM_LOG_NUMBER((int64_t) run->market_count),
            NULL);
     return true;
+}
+
+/*
+ * set_windows sets how long an order takes at most until it is accepted or never
+ * will be. An exchange waits up to 10 s for its own engine. One that waits for its
+ * followers does not, and there a doubt would hold up everybody for that long.
+ */
+static void
+set_windows(QmRun *run)
+{
+    bool follows = run->options.follow_url != NULL;
+
+    run->send_window_us = follows && run->config->database.type == QM_DATABASE_SQLITE ? 1000000 : 5000000;
+    run->recv_window_us = follows ? 1000000 : 5000000;
+    run->accept_us = follows ? 500000 : 12000000;
 }
 
 /* make_loop makes the loop's descriptors. Signals come through one of them from now on. */
@@ -138,6 +155,7 @@ open_store(QmRun *run)
     const QmStoreOptions options = {
         .type = postgres ? "postgres" : "sqlite",
         .path = postgres ? NULL : database->dsn.value,
+        .send_window_ms = run->send_window_us / 1000,
         .postgres =
             {
                 .conninfo = postgres ? database->dsn.value : NULL,
@@ -306,6 +324,8 @@ qm_run_close(QmRun *run)
     {
         if (run->accounts[i].exchange != NULL)
             run->accounts[i].exchange->functions->close(run->accounts[i].exchange);
+        if (run->accounts[i].budget != NULL)
+            run->accounts[i].budget->functions->free(run->accounts[i].budget);
         free(run->accounts[i].balances);
     }
     qm_member_close(run->member);

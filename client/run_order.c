@@ -75,7 +75,7 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
     order->market = market;
     order->order_id = stored->order_id;
     order->due_ns = INT64_MAX;
-    order->deadline_us = stored->created_at_us + QM_RUN_SEND_WINDOW_US + QM_RUN_RECV_WINDOW_US + QM_RUN_ACCEPT_US;
+    order->deadline_us = qm_run_deadline(market->run, stored->created_at_us + market->run->send_window_us);
     order->phase = strcmp(stored->state, "open") == 0 || strcmp(stored->state, "partially_filled") == 0
                        ? QM_RUN_KNOWN
                        : QM_RUN_UNKNOWN;
@@ -91,6 +91,13 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
     qm_text_copy(order->base_fee, sizeof(order->base_fee), "0");
     order->fee_known = stored->filled_quantity[0] == '\0' || strcmp(stored->filled_quantity, "0") == 0;
     return order;
+}
+
+/* qm_run_deadline returns when an order that may leave until send_before_us can no longer be accepted. */
+int64_t
+qm_run_deadline(const QmRun *run, int64_t send_before_us)
+{
+    return send_before_us + run->recv_window_us + run->accept_us;
 }
 
 /* qm_run_order_end lets go of an order that has ended, now or with the last call about it. */

@@ -311,7 +311,7 @@ known(Batch *batch, size_t number)
     order->phase = QM_RUN_SENDING;
     order->due_ns = INT64_MAX;
     order->fence = placement->fence;
-    order->deadline_us = placement->send_before_us + QM_RUN_RECV_WINDOW_US + QM_RUN_ACCEPT_US;
+    order->deadline_us = qm_run_deadline(batch->market->run, placement->send_before_us);
     order->placed_ns = qm_run_now_ns();
     qm_text_copy(order->state, sizeof(order->state), placement->state);
     qm_text_copy(order->lock_key, sizeof(order->lock_key), batch->keys[number]);
@@ -384,7 +384,7 @@ qm_run_send_claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t fe
     order->phase = QM_RUN_SENDING;
     order->due_ns = INT64_MAX;
     order->fence = fence;
-    order->deadline_us = send_before_us + QM_RUN_RECV_WINDOW_US + QM_RUN_ACCEPT_US;
+    order->deadline_us = qm_run_deadline(market->run, send_before_us);
     order->placed_ns = qm_run_now_ns();
     market->placed++;
     hand_over(order, &place);

@@ -30,7 +30,11 @@ static void ask_unlisted(QmRunMarket *market);
 static void synchronized(QmRunMarket *market);
 static void again_later(QmRunMarket *market, const QmExchangeAnswer *answer);
 
-/* qm_run_resync wants everything to be asked for that may have been missed; no order leaves until that was done. */
+/*
+ * qm_run_resync wants everything to be asked for that may have been missed; no order
+ * leaves until that was done. why is NULL when nothing has happened but time: an event
+ * can be lost without anybody noticing.
+ */
 void
 qm_run_resync(QmRunMarket *market, const char *why)
 {
@@ -41,8 +45,9 @@ qm_run_resync(QmRunMarket *market, const char *why)
         market->asked_anew = true;
         return;
     }
+    market->sync_quietly = why == NULL;
     qm_log(&market->run->log,
-           QM_LOG_INFO,
+           why == NULL ? QM_LOG_DEBUG : QM_LOG_INFO,
            "synchronizing",
            "account",
            market->account->name,
@@ -59,6 +64,9 @@ qm_run_resync(QmRunMarket *market, const char *why)
 void
 qm_run_resync_advance(QmRunMarket *market)
 {
+    if (market->sync == QM_RUN_SYNCED && market->owned && market->in_flight == 0 && !market->run->stopping &&
+        market->compare_due_us <= qm_run_market_now(market))
+        qm_run_resync(market, NULL);
     if (market->sync == QM_RUN_SYNCED && market->trades_gap > 0 && !market->trades_asked &&
         market->sync_due_ns <= qm_run_now_ns() && market->owned)
         ask_trades(market);
@@ -324,9 +332,10 @@ synchronized(QmRunMarket *market)
     market->sync_pause_ms = 0;
     market->sync_due_ns = 0;
     market->dirty = true;
-    market->loaded = false;
+    market->compare = true;
+    market->compare_due_us = qm_run_market_now(market) + (int64_t) market->config->reconcile_interval_s * 1000000;
     qm_log(&market->run->log,
-           QM_LOG_INFO,
+           market->sync_quietly ? QM_LOG_DEBUG : QM_LOG_INFO,
            "synchronized",
            "account",
            market->account->name,

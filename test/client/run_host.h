@@ -1,0 +1,44 @@
+/*
+ * An instance at a paper exchange: the program run as its users run it, and what its
+ * store has against what the exchange's log says.
+ */
+#ifndef QT_RUN_HOST_H
+#define QT_RUN_HOST_H
+
+#include <sys/types.h>
+
+#include "paper_host.h"
+
+typedef struct QtTrader
+{
+    QtPaper paper;
+    char config[512]; /* path of its configuration */
+    char store[512];  /* path of its SQLite file */
+    char log[512];
+    char audit[512]; /* the exchange's log */
+    int runs;
+} QtTrader;
+
+/* What both sides agree on, counted. */
+typedef struct QtAgreement
+{
+    int orders; /* that the exchange has accepted */
+    int fills;
+    int never; /* orders that the exchange never had */
+    char position[64];
+} QtAgreement;
+
+/* qt_trader_start starts a paper exchange on so many minutes of a made-up market, which begins anew for each test. */
+extern void qt_trader_start(QtTrader *trader, int minutes, const char *more_config);
+extern void qt_trader_stop(QtTrader *trader);
+extern void qt_trader_fault(QtTrader *trader, const char *json);
+/* qt_trader_run starts an instance that follows the exchange; qt_trader_end waits for its end and returns its exit code. */
+extern pid_t qt_trader_run(QtTrader *trader);
+extern int qt_trader_end(pid_t pid);
+/* qt_trader_logged counts the lines of the log with a text in them. */
+extern int qt_trader_logged(const QtTrader *trader, const char *text);
+extern void qt_trader_until_step(QtTrader *trader, int64_t step);
+/* qt_trader_agree, once the exchange has stopped, fails unless orders, fills and position in the store are those of the exchange's log. */
+extern void qt_trader_agree(QtTrader *trader, QtAgreement *agreement);
+
+#endif
