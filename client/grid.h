@@ -108,7 +108,7 @@ typedef enum QmGridWhy
     QM_GRID_WHY_TAKE_PROFIT,
     QM_GRID_WHY_EXIT,
     QM_GRID_WHY_REPRICE, /* a closing sale was left behind by the price */
-    QM_GRID_WHY_CLASH    /* a slot has two orders: the purchase, or the younger, goes */
+    QM_GRID_WHY_CLASH    /* its slot had another order already */
 } QmGridWhy;
 
 typedef struct QmGridWish

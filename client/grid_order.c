@@ -180,7 +180,10 @@ ended(QmGrid *grid, QmGridOrder *order, QmGridSlot *slot, const News *news)
         return;
     }
     if (order->filled > 0)
+    {
         slot->post_only_failures = 0;
+        slot->cleaned = 0; /* the cancel came too late */
+    }
     if (news->state != QM_ORDER_FILLED && slot->rest_until_us < news->now_us + grid->terms.retry_us)
         slot->rest_until_us = news->now_us + grid->terms.retry_us;
     else if (news->state == QM_ORDER_FILLED)

@@ -304,6 +304,25 @@ answers_of_the_database_make_the_grid_wait(void **state)
 }
 
 static void
+a_cancel_that_comes_too_late_keeps_nothing_from_sale(void **state)
+{
+    QtGrid test;
+    QmGridOptions options = qt_grid_options();
+
+    (void) state;
+    options.cleanup_threshold = 1;
+    options.cleanup_batch = 1;
+    options.cleanup_interval_us = 0;
+    qt_grid_open(&test, &options);
+    assert_wishes(&test, "100", "buy g90 1.111 @ 90");
+    qt_grid_place_all(&test);
+    assert_wishes(&test, "91", "cancel g90 cleanup");
+    fill(&test, "g90", "1.111");
+    assert_wishes(&test, "91", "sell g90 1.111 @ 100");
+    qt_grid_close(&test);
+}
+
+static void
 cleanup_cancels_the_farthest_of_the_bigger_side(void **state)
 {
     QtGrid test;
@@ -352,6 +371,7 @@ main(void)
         cmocka_unit_test(want_of_funds_locks_purchases),
         cmocka_unit_test(balances_limit_what_is_wished),
         cmocka_unit_test(answers_of_the_database_make_the_grid_wait),
+        cmocka_unit_test(a_cancel_that_comes_too_late_keeps_nothing_from_sale),
         cmocka_unit_test(cleanup_cancels_the_farthest_of_the_bigger_side),
     };
 
