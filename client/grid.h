@@ -41,7 +41,7 @@
 
 #define QM_GRID_NUMBER_SIZE 32
 #define QM_GRID_SLOT_SIZE 32    /* bytes of a slot's name */
-#define QM_GRID_REQUEST_SIZE 72 /* bytes of a request_id that the grid makes */
+#define QM_GRID_REQUEST_SIZE 88 /* bytes of a request_id that the grid makes */
 #define QM_GRID_SLOTS_MAX 160   /* slots with an order, a position or a mark; more are not bought */
 #define QM_GRID_WINDOW_MAX 64   /* levels below the price, and above it */
 #define QM_GRID_WISHES_MAX 100  /* what one call of qm_grid_wishes can be asked for */
@@ -138,7 +138,7 @@ typedef enum QmGridAnswer
     QM_GRID_DUPLICATE, /* the slot has a live order that the grid does not know: qm_grid_wants_reconcile */
     QM_GRID_DENIED,    /* by the database: the slot rests, for VALID_UNTIL_PASSED it does not */
     QM_GRID_UNCERTAIN, /* nobody knows: the wish comes again as it was */
-    QM_GRID_NOT_PLACED /* the call as a whole has failed, nothing was recorded: the wish is forgotten */
+    QM_GRID_NOT_PLACED /* the call as a whole has failed, nothing was recorded: the wish is forgotten, unless it was one again */
 } QmGridAnswer;
 
 /* Why the exchange has refused an order. Told beside the order's state, before or after it. */
@@ -176,22 +176,21 @@ typedef enum QmGridEffect
 /* Why the grid does not do all that it would; bits. docs/grid.md says what each one means. */
 typedef enum QmGridPause
 {
-    QM_GRID_PAUSE_NO_PRICE = 1 << 0,  /* none told yet */
-    QM_GRID_PAUSE_SAFETY = 1 << 1,    /* purchases: the check at the start */
-    QM_GRID_PAUSE_RISK = 1 << 2,      /* purchases: all monitored symbols fall on high volume */
-    QM_GRID_PAUSE_MARGIN = 1 << 3,    /* purchases: one was refused for want of funds */
-    QM_GRID_PAUSE_FUNDS = 1 << 4,     /* purchases: the free balance is too small for the next one */
-    QM_GRID_PAUSE_LAYERS = 1 << 5,    /* purchases: max_grid_layers slots are filled */
-    QM_GRID_PAUSE_TREND = 1 << 6,     /* purchases: the trend is down */
-    QM_GRID_PAUSE_STOP_LOSS = 1 << 7, /* purchases: after a stop loss */
-    QM_GRID_PAUSE_CLOSING = 1 << 8,   /* everything: the position is being sold */
-    QM_GRID_PAUSE_FILTERS = 1 << 9,   /* everything: the market's filters do not fit the grid */
-    QM_GRID_PAUSE_MINIMUM = 1 << 10,  /* purchases: what was bought could not be sold again: below a minimum */
-    QM_GRID_PAUSE_SLOTS = 1 << 11,    /* purchases: QM_GRID_SLOTS_MAX */
-    QM_GRID_PAUSE_ORDERS = 1 << 12,   /* purchases: cleanup_threshold live orders */
-    QM_GRID_PAUSE_RECONCILE =
-        1 << 13,                 /* everything: qm_grid_reconcile has not been called since the document was loaded */
-    QM_GRID_PAUSE_EXIT = 1 << 14 /* everything: qm_grid_exit was called */
+    QM_GRID_PAUSE_NO_PRICE = 1 << 0,   /* none told yet */
+    QM_GRID_PAUSE_SAFETY = 1 << 1,     /* purchases: the check at the start */
+    QM_GRID_PAUSE_RISK = 1 << 2,       /* purchases: all monitored symbols fall on high volume */
+    QM_GRID_PAUSE_MARGIN = 1 << 3,     /* purchases: one was refused for want of funds */
+    QM_GRID_PAUSE_FUNDS = 1 << 4,      /* purchases: the free balance is too small for the next one */
+    QM_GRID_PAUSE_LAYERS = 1 << 5,     /* purchases: max_grid_layers slots are filled */
+    QM_GRID_PAUSE_TREND = 1 << 6,      /* purchases: the trend is down */
+    QM_GRID_PAUSE_STOP_LOSS = 1 << 7,  /* purchases: after a stop loss */
+    QM_GRID_PAUSE_CLOSING = 1 << 8,    /* everything: the position is being sold */
+    QM_GRID_PAUSE_FILTERS = 1 << 9,    /* everything: the market's filters do not fit the grid */
+    QM_GRID_PAUSE_MINIMUM = 1 << 10,   /* purchases: what was bought could not be sold again: below a minimum */
+    QM_GRID_PAUSE_SLOTS = 1 << 11,     /* purchases: QM_GRID_SLOTS_MAX */
+    QM_GRID_PAUSE_ORDERS = 1 << 12,    /* purchases: cleanup_threshold live orders */
+    QM_GRID_PAUSE_RECONCILE = 1 << 13, /* everything: qm_grid_reconcile is due, at a start or after late news */
+    QM_GRID_PAUSE_EXIT = 1 << 14       /* everything: qm_grid_exit was called */
 } QmGridPause;
 
 /* Numbers for people, logs and metrics. */

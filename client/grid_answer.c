@@ -86,6 +86,9 @@ qm_grid_placed(QmGrid *grid, const QmGridWish *wish, QmGridAnswer answer, const 
     }
     if (slot == NULL)
         return;
+    /* What was wished before may have been recorded then: that this call has not says nothing of it. */
+    if (wish->again && (answer == QM_GRID_SKIPPED || answer == QM_GRID_NOT_PLACED))
+        answer = QM_GRID_UNCERTAIN;
     switch (answer)
     {
         case QM_GRID_PLACED:
@@ -182,7 +185,7 @@ qm_grid_unknown(QmGrid *grid, int64_t order_id)
     else
         return;
     grid->changed = true;
-    grid->wants_reconcile = true;
+    qm_grid_doubt(grid);
 }
 
 /* has_questions says whether a wish or a question is without an answer. */

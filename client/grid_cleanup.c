@@ -42,7 +42,7 @@ farther(const void *left, const void *right)
 static void
 clean(QmGrid *grid, QmGridSide side, int count)
 {
-    Candidate candidates[QM_GRID_SLOTS_MAX];
+    Candidate candidates[QM_GRID_SLOTS_MAX] = {{0}};
     size_t found = 0;
 
     for (int i = 0; i < grid->state.slot_count; i++)

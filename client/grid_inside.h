@@ -180,7 +180,7 @@ struct QmGrid
     unsigned pauses;          /* as the last wishes found them */
     bool filters_fit;
     bool safe;       /* the check at the start is passed */
-    bool reconciled; /* since the document was loaded */
+    bool reconciled; /* our position is the ledger's: since the document was loaded, and since the last doubt */
     bool wants_reconcile;
     bool exiting;
     bool exit_cancels;
@@ -203,6 +203,7 @@ extern QmGridNumber qm_grid_floor(QmGridNumber number, QmGridNumber unit);
 extern void qm_grid_fit_anchor(QmGrid *grid);
 
 /* grid_slot.c */
+extern void qm_grid_doubt(QmGrid *grid);
 extern void qm_grid_slot_name(QmGridNumber price, char out[QM_GRID_SLOT_SIZE]);
 extern bool qm_grid_slot_price(const char *name, QmGridNumber *price);
 extern QmGridSlot *qm_grid_slot_find(QmGrid *grid, QmGridNumber price);

@@ -100,7 +100,7 @@ astray(QmGrid *grid, QmGridNumber slot_price, const QmGridOrder *order)
     grid->changed = true;
     if (!qm_grid_past_keep(grid, slot_price, order))
     {
-        grid->wants_reconcile = true;
+        qm_grid_doubt(grid);
         return NULL;
     }
     past = qm_grid_past_find(grid, order->id);
@@ -132,7 +132,7 @@ adopt(QmGrid *grid, const News *news)
     if (news->event->order_id <= grid->state.forgotten_id)
     {
         grid->state.late++;
-        grid->wants_reconcile = true;
+        qm_grid_doubt(grid);
         if (!news->fresh || !is_live(news))
             return NULL;
         /* Which of its fills were booked before is not known; the ledger's position settles it. */

@@ -142,6 +142,14 @@ qm_grid_past_is_live(const QmGrid *grid, QmGridNumber slot_price)
     return false;
 }
 
+/* qm_grid_doubt says that our position may not be what the slots say: nothing is placed until the ledger has been asked. */
+void
+qm_grid_doubt(QmGrid *grid)
+{
+    grid->wants_reconcile = true;
+    grid->reconciled = false;
+}
+
 /* oldest_ended returns the past order of the smallest id that has ended, or NULL. */
 static QmGridPast *
 oldest_ended(QmGridState *state)
@@ -202,8 +210,22 @@ add_to_slot(QmGrid *grid, QmGridNumber slot_price, QmGridNumber quantity)
     {
         grid->state.loose += slot->position;
         slot->position = 0;
-        grid->wants_reconcile = true;
+        qm_grid_doubt(grid);
     }
+}
+
+/*
+ * late prepares for a fill of an order that has ended. The ledger may have had it
+ * when it was compared last, and then it is loose by now: it must not count twice.
+ */
+static void
+late(QmGrid *grid, QmGridNumber bought)
+{
+    QmGridNumber loose = grid->state.loose < bought ? grid->state.loose : bought;
+
+    if (loose > 0)
+        grid->state.loose -= loose;
+    qm_grid_doubt(grid);
 }
 
 /*
@@ -228,6 +250,8 @@ qm_grid_book(QmGrid *grid, QmGridNumber slot_price, QmGridOrder *order, QmGridNu
     if (more == 0 && more_fee == 0)
         return false;
     grid->changed = true;
+    if (order->kind == QM_GRID_ENDED)
+        late(grid, order->side == QM_GRID_BUY ? more - more_fee : 0);
     if (slot_price == 0)
         qm_grid_take(grid, order->side == QM_GRID_SELL ? more : more_fee - more);
     else
@@ -276,7 +300,7 @@ qm_grid_end(QmGrid *grid, QmGridSlot *slot)
         slot->order.kind = QM_GRID_ENDED;
         slot->order.unsure = false;
         if (!qm_grid_past_keep(grid, slot->price, &slot->order))
-            grid->wants_reconcile = true;
+            qm_grid_doubt(grid);
     }
     memset(&slot->order, 0, sizeof(slot->order));
     grid->changed = true;

@@ -313,7 +313,7 @@ static void
 sell(Turn *turn)
 {
     QmGrid *grid = turn->grid;
-    Sale sales[QM_GRID_SLOTS_MAX];
+    Sale sales[QM_GRID_SLOTS_MAX] = {{0}};
     size_t count = 0;
 
     for (int i = 0; i < grid->state.slot_count; i++)

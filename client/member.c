@@ -20,6 +20,7 @@
 #define TTL_MIN_MS 300
 #define CONNECT_PART 6 /* of the ttl, to connect */
 #define CALL_PART 4    /* of the ttl, for one answer */
+#define BEAT_PART 10   /* of the ttl, between heartbeats: a new market is heard of so late */
 #define MARGIN_PART 10 /* of the ttl, less trust than the server grants */
 #define MARGIN_MAX_MS 1000
 #define TURN_US 20000
@@ -211,8 +212,6 @@ qm_member_due_us(const QmMember *member)
         due_us = member->trusted_until_us;
     if (!member->reachable)
         return due_us;
-    if (member->epoch != 0 && !member->listed)
-        return 0;
     for (const QmJob *job = member->jobs; job != NULL; job = job->next)
         if (job->state == QM_JOB_TELLS || (job->state == QM_JOB_WAITS && member->asking < QM_MEMBER_ASKING_MAX))
             return 0;
@@ -282,9 +281,12 @@ enroll(QmMember *member, int64_t now_us)
     }
     member->epoch = registration.epoch;
     member->ttl_ms = registration.ttl_ms;
-    if (member->beat_ms == 0 || member->beat_ms > registration.heartbeat_every_ms)
+    if (member->beat_ms == 0)
+        member->beat_ms = member->ttl_ms / BEAT_PART;
+    if (member->beat_ms > registration.heartbeat_every_ms)
         member->beat_ms = registration.heartbeat_every_ms;
     member->listed = false;
+    member->unlisted_said = false;
     trust(member, now_us);
     member->next_beat_us = 0; /* the first heartbeat brings the tasks */
     member->complaint = QM_COMPLAINT_NONE;

@@ -79,7 +79,7 @@ typedef struct QmMemberOptions
     bool standby;
     int weight;         /* default 1 */
     int64_t ttl_ms;     /* default 5000; at least 300 */
-    int64_t beat_ms;    /* longest time between heartbeats; default, and at most, what the server says */
+    int64_t beat_ms;    /* between heartbeats; default a tenth of the ttl, and at most what the server says */
     const char *detail; /* a JSON object for people */
     QmMemberFunctions functions;
     void *argument; /* of all functions */

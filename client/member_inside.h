@@ -97,6 +97,7 @@ struct QmMember
     int64_t next_beat_us; /* or the next attempt to register */
     int64_t turn_end_us;  /* this turn of qm_member_run() tells nothing more from then on */
     bool reachable;       /* the last call was answered */
+    bool unlisted_said;   /* that the list is refused */
     bool listed;          /* the list of markets was read in this life */
     bool left;
     QmComplaint complaint;

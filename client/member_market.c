@@ -37,8 +37,19 @@ qm_member_list(QmMember *member)
     bool kept = true;
     QmCode code = qm_list_assignments(member->client, NULL, member->name, &list, &count);
 
-    if (!qm_member_answered(member, code, member->epoch) || code != QM_OK)
+    if (!qm_member_answered(member, code, member->epoch))
         return false;
+    if (code != QM_OK)
+    {
+        if (!member->unlisted_said)
+            qm_member_log(member,
+                          QM_MEMBER_ERROR,
+                          "%s cannot read which markets it has: %s",
+                          member->name,
+                          qm_client_error(member->client)->message);
+        member->unlisted_said = true;
+        return false;
+    }
     for (size_t i = 0; i < count; i++)
         if (list[i].epoch == member->epoch)
             kept = qm_member_gain(member, list[i].account, list[i].symbol, list[i].mode) && kept;

@@ -50,8 +50,12 @@ qm_paper_audit_order(QmPaperWorld *world, const QmPaperBoard *board, const QmPap
     }
     if (fill == NULL && qm_paper_is_open(order))
         write_line(world, world->audit, order_json(world, board, order, "order"));
-    if (!qm_paper_is_open(order))
-        write_line(world, world->audit, order_json(world, board, order, "end"));
+    if (qm_paper_is_open(order))
+        return;
+    json = order_json(world, board, order, "end");
+    if (order->status == QM_PAPER_CANCELED && world->cancel_id != NULL)
+        set_text(json, "cancel_id", world->cancel_id);
+    write_line(world, world->audit, json);
 }
 
 /* qm_paper_audit_refusal notes what was refused. */

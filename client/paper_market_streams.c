@@ -176,19 +176,17 @@ differences(const QmPaperLevel *old, int old_count, const QmPaperLevel *now, int
 
     while (i < old_count || j < count)
     {
-        QmPaperLevel level;
         bool gone = j == count || (i < old_count && sign * old[i].price < sign * now[j].price);
         bool fresh = !gone && (i == old_count || old[i].price != now[j].price);
         bool same = !gone && !fresh && old[i].quantity == now[j].quantity;
 
-        level = gone ? (QmPaperLevel){.price = old[i].price} : now[j];
-        i += gone || !fresh;
-        j += !gone;
         if (!same)
             json_array_append_new(list,
                                   json_pack("[o, o]",
-                                            qm_paper_json_decimal(level.price),
-                                            qm_paper_json_decimal(level.quantity)));
+                                            qm_paper_json_decimal(gone ? old[i].price : now[j].price),
+                                            qm_paper_json_decimal(gone ? 0 : now[j].quantity)));
+        i += gone || !fresh;
+        j += !gone;
     }
     return list;
 }

@@ -12,22 +12,22 @@
  * whatever dates an order, a fill or a balance are of it. So a client that
  * measures the exchange's clock as it always does is right at any speed.
  *
- * The admin port takes parameters in the query (or, for POST, as a JSON object)
- * and answers with a JSON object; {"error": text} with status 400 or 404.
+ * The admin port takes parameters in the query, or in a JSON object as body, and
+ * answers with JSON; an error is {"code", "msg"} with status 400 or 404.
  *
- *   GET  /admin/state               {"now_ms", "wire_ms", "steps", "ended", "followers", "waiting", "speed", "symbols"}
+ *   GET  /admin/state               {"now_ms", "wire_ms", "step", "ended", "websockets", "prices"}
  *   POST /admin/follow?name=        joins those whom the world waits for: at speed 0 the next step of data comes
  *                                   when all of them have asked for it. The answer is the state.
- *   POST /admin/step?name=          asks for it; answered, with the state, when it is done and what it told has
- *                                   been taken in by the machines of those who listen. "ended": there is none.
- *   POST /admin/leave?name=
+ *   POST /admin/step?name=[&seen=]  asks for it; answered, with the state, when it is done and what it told has
+ *                                   left for all who listen. "ended": there is none. seen: the step that is known.
+ *   POST /admin/leave?name=         is not waited for any more; so is a follower whose connection ends
  *   POST /admin/order?account=&symbol=&side=&type=&price=&quantity=[&timeInForce=][&newClientOrderId=]
- *   POST /admin/cancel?account=&symbol=&orderId=
+ *   POST /admin/cancel?account=&symbol=&orderId=[&by=account]
  *   POST /admin/balance?account=&asset=&amount=     adds to what is free, or takes from it
  *   POST /admin/halt?symbol=&halted=true|false
  *   POST /admin/filter?symbol=&[tickSize=][&stepSize=][&minNotional=]...
- *   POST /admin/fault               a fault for the plan: see docs/paper.md; DELETE: the plan is empty
- *   POST /admin/kill?[account=]     cuts WebSockets without a word; expire=true: with eventStreamTerminated
+ *   GET, POST, DELETE /admin/fault  the plan of faults: docs/paper.md
+ *   POST /admin/kill?[account=][&how=cut|silent|end]
  *   GET  /admin/audit               all that has happened, a JSON object a line
  *   POST /admin/stop
  */

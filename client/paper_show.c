@@ -144,6 +144,13 @@ qm_paper_world_balance(const QmPaperWorld *world, int account, int asset)
     return &world->funds.balances[account][asset];
 }
 
+/* qm_paper_world_totals returns what of an asset no account has. */
+QmPaperTotals
+qm_paper_world_totals(const QmPaperWorld *world, int asset)
+{
+    return (QmPaperTotals){world->funds.fees[asset], world->funds.outside[asset]};
+}
+
 /* qm_paper_world_depth lists both sides of the book, best first. */
 int64_t
 qm_paper_world_depth(const QmPaperWorld *world, int symbol, int max, QmPaperLevel *bids, int *bid_count,

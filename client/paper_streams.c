@@ -26,9 +26,9 @@ subscribe_all(QmPaperSocket *socket, const char *names)
     QmPaperParams params = {0};
     char *pair = malloc(strlen(names) + 3);
     char *rest;
-    bool good = pair != NULL;
+    bool good;
 
-    if (!good)
+    if (pair == NULL)
         return false;
     sprintf(pair, "n=%s", names);
     good = qm_paper_params_read(&params, pair, strlen(pair)) && params.count == 1;

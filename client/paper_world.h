@@ -268,6 +268,15 @@ extern int qm_paper_world_own_trades(const QmPaperWorld *world, int account, int
                                      QmPaperOwnTrade *trades, int max); /* from_id 0: the newest */
 extern const QmPaperBalance *qm_paper_world_balance(const QmPaperWorld *world, int account, int asset);
 
+/* Of an asset, what no account has: with all balances it is what was ever given. */
+typedef struct QmPaperTotals
+{
+    QmPaperDecimal fees;
+    QmPaperDecimal outside; /* what the rest of the market has won, below 0: lost */
+} QmPaperTotals;
+
+extern QmPaperTotals qm_paper_world_totals(const QmPaperWorld *world, int asset);
+
 /* ------------------------------------------------------------- market data */
 
 typedef struct QmPaperLevel
@@ -314,8 +323,7 @@ extern int64_t qm_paper_fault_skew_ms(const QmPaperWorld *world); /* added to wh
 /*
  * qm_paper_audit_write writes the log as JSON lines to the file: what happened, in order ("order" when one is
  * accepted, "trade" for each side of a trade, "end" with how it ended, "refusal", "adjust", "rules", "fault"), then how things
- * are: "open" for each open order, "balance" for each that is not 0 or ever moved, "position" for each account and symbol with
- * trades, "total". False: it could not be written.
+ * are: "open" for each open order, "balance" of each account and asset with the position in it, "total". False: it could not be written.
  */
 extern bool qm_paper_audit_write(QmPaperWorld *world, FILE *file) QM_MUST_CHECK;
 

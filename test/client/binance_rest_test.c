@@ -80,6 +80,34 @@ test_place_and_cancel(void **state)
     qt_bench_end(&bench);
 }
 
+/* The trades of one order are asked for by its id, and the next page behind the last trade. */
+static void
+test_trades_of_an_order(void **state)
+{
+    const QmExchangeFunctions *call;
+    Kept kept = {0};
+    char request[2048];
+    Bench bench;
+
+    (void) state;
+    qt_bench_make(&bench, (QmBinanceOptions){0});
+    call = bench.exchange->functions;
+    qt_binance_rule(bench.server, &(QtRule){.request = "GET /api/v3/myTrades", .body = "[]"});
+    assert_int_equal(call->order_trades(bench.exchange, "BTCUSDT", "42", 0, qt_keep, &kept), QM_OK);
+    qt_run_until(&bench, &kept, 1);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_DONE);
+    assert_int_equal(kept.trades, 0);
+    assert_true(qt_binance_get(bench.server, "GET /api/v3/myTrades", request, sizeof(request)));
+    assert_non_null(strstr(request, "?symbol=BTCUSDT&orderId=42&limit=1000&"));
+    assert_int_equal(call->order_trades(bench.exchange, "BTCUSDT", "42", 8, qt_keep, &kept), QM_OK);
+    qt_run_until(&bench, &kept, 2);
+    assert_true(qt_binance_get(bench.server, "GET /api/v3/myTrades", request, sizeof(request)));
+    assert_non_null(strstr(request, "?symbol=BTCUSDT&orderId=42&fromId=8&limit=1000&"));
+    check_signature(bench.server, "GET /api/v3/myTrades");
+    assert_int_equal(call->order_trades(bench.exchange, "BTCUSDT", NULL, 0, qt_keep, &kept), QM_ERROR_ARGUMENT);
+    qt_bench_end(&bench);
+}
+
 /* One thing that the exchange does to an order, and what the caller hears. */
 typedef struct PlaceCase
 {
@@ -511,6 +539,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_place_and_cancel),
+        cmocka_unit_test(test_trades_of_an_order),
         cmocka_unit_test(test_place_goes_wrong),
         cmocka_unit_test(test_place_never_twice),
         cmocka_unit_test(test_late_orders_stay_here),

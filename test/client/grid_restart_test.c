@@ -214,6 +214,8 @@ a_second_order_in_a_slot_is_cancelled_and_counted(void **state)
     assert_int_equal(test.wishes[0].order_id, 5);
     qt_grid_tell(&test, 5, "partially_filled", "0.25");
     assert_string_equal(qt_grid_status(&test).position, "1.75");
+    assert_true(qm_grid_wants_reconcile(test.grid));
+    reconcile(&test, list, 2, "1.75");
     /* While it lives the slot gets no other one. */
     qt_grid_tell(&test, 1, "filled", "1.111");
     assert_wishes(&test, "95", "buy g80 1.25 @ 80");
@@ -254,6 +256,11 @@ old_news_change_nothing(void **state)
     /* A fill that comes after the end counts, into the slot as it is by then. */
     qt_grid_tell(&test, 1, "canceled", "0.25");
     assert_string_equal(qt_grid_status(&test).position, "0.25");
+    /* It may have been in the ledger, and then it was loose and must not count twice: the ledger is asked first. */
+    assert_wishes(&test, "100", "");
+    assert_true(qm_grid_wants_reconcile(test.grid));
+    reconcile(&test, NULL, 0, "0.25");
+    assert_string_equal(qt_grid_status(&test).loose, "0");
     /* That it lives after all counts when the store says so now. */
     assert_wishes(&test, "100", "sell g90 0.25 @ 100");
     assert_int_equal(qm_grid_stored(test.grid, &back, test.now_us), QM_GRID_CHANGED);

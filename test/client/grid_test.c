@@ -149,6 +149,9 @@ a_fee_in_the_base_asset_leaves_less_to_sell(void **state)
     assert_string_equal(qt_grid_status(&test).position, "1.11");
     event.base_fee = NULL;
     assert_int_equal(qm_grid_order(test.grid, &event, test.now_us), QM_GRID_NOTHING_NEW);
+    /* As such news may have been in the ledger before, it is asked first. */
+    assert_wishes(&test, "91.5", "");
+    assert_true(qm_grid_reconcile(test.grid, NULL, 0, "1.11", test.now_us));
     assert_wishes(&test, "91.5", "sell g90 1.11 @ 100; buy g80 1.25 @ 80");
     qt_grid_close(&test);
 }

@@ -333,6 +333,29 @@ test_full_queue(void **state)
     qt_await(is("open", "0"));
 }
 
+/* However much there is to do: few questions are under way at once, and all are answered in the end. */
+static void
+test_many(void **state)
+{
+    size_t most = 0;
+
+    (void) state;
+    qt_ask(
+        "INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, client_order_id) SELECT 'binance', "
+        "quantmesh.next_id(), 'query_order', 'BTCUSDT', 'many-' || n, 'many-' || n FROM generate_series(1, 300) AS n");
+    one.silent = true;
+    qt_await(one.exchange.call_count == 8 && qm_member_busy(one.member) >= 100);
+    one.silent = false;
+    qt_await((most = one.exchange.call_count > most ? one.exchange.call_count : most,
+              one.exchange.counts[QT_CALL_QUERY] == 300 && qm_member_busy(one.member) == 0));
+    assert_int_equal(most, 8);
+    assert_int_equal(one.exchange.counts[QT_CALL_QUERY], 300);
+    assert_int_equal(qt_ask_number(
+                         "SELECT count(*) FROM quantmesh.tasks WHERE client_order_id LIKE 'many-%%' AND state = "
+                         "'absent' AND attempts = 1"),
+                     300);
+}
+
 /* Intents of an instance that has died are claimed by the owner of the market, under its own epoch. */
 static void
 test_intents(void **state)
@@ -426,6 +449,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_snapshot_incomplete, begin, drop),
         cmocka_unit_test_setup_teardown(test_no_exchange, begin, drop),
         cmocka_unit_test_setup_teardown(test_full_queue, begin, drop),
+        cmocka_unit_test_setup_teardown(test_many, begin, drop),
         cmocka_unit_test_setup_teardown(test_intents, begin, drop),
         cmocka_unit_test_setup_teardown(test_halt, begin, drop),
         cmocka_unit_test_setup_teardown(test_closed, begin, drop),

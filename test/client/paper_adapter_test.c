@@ -289,7 +289,7 @@ test_not_processed(void **state)
     fault("{\"kind\": \"fail_before\", \"endpoint\": \"place\", \"count\": 1}");
     kept = place("n1", "buy", "20000.00", true);
     assert_int_equal(kept.status, 503);
-    assert_int_equal(kept.outcome, QM_EXCHANGE_NOT_PROCESSED);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_UNKNOWN);
     assert_int_equal(query("n1").cause, QM_CAUSE_ABSENT);
     fault("{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 1, \"wait_s\": 1}");
     kept = place("n2", "buy", "20000.00", true);

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
 #include "binance_query.h"
 #include "check.h"
 
@@ -150,6 +153,15 @@ fetch(QtPaper *paper, const char *verb, const char *url, const char *body, struc
     return paper->answer;
 }
 
+int64_t
+qt_paper_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 bool
 qt_paper_signature(const char *text, char signature[65])
 {
@@ -161,9 +173,6 @@ qt_paper_ask(QtPaper *paper, const char *verb, const char *path, const char *que
 {
     char signature[QM_SIGNATURE_SIZE];
     char text[2048];
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
     snprintf(text, sizeof(text), "%s", query);
     if (is_signed)
     {
@@ -172,7 +181,7 @@ qt_paper_ask(QtPaper *paper, const char *verb, const char *path, const char *que
                  "%s%stimestamp=%lld",
                  query,
                  query[0] == '\0' ? "" : "&",
-                 (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000);
+                 (long long) qt_paper_now_ms());
         assert_true(qt_paper_signature(text, signature));
         strcat(strcat(text, "&signature="), signature);
     }
@@ -241,4 +250,34 @@ json_int_t
 qt_paper_whole(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
+}
+
+void
+qt_paper_certificate(const char *certificate_path, const char *key_path)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    X509_EXTENSION *name = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    FILE *certificate_file = fopen(certificate_path, "w");
+    FILE *key_file = fopen(key_path, "w");
+
+    assert_non_null(certificate_file);
+    assert_non_null(key_file);
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *) "paper", -1, -1, 0);
+    X509_set_issuer_name(certificate, subject);
+    X509_add_ext(certificate, name, -1);
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_X509(certificate_file, certificate), 1);
+    assert_int_equal(PEM_write_PrivateKey(key_file, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(certificate_file);
+    fclose(key_file);
+    X509_EXTENSION_free(name);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
 }

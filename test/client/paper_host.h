@@ -40,6 +40,9 @@ extern json_t *qt_paper_admin(QtPaper *paper, const char *verb, const char *path
 extern void qt_paper_step(QtPaper *paper, int steps);
 /* qt_paper_refused fails unless the answer is an error of this status, code and text. */
 extern void qt_paper_refused(const QtPaper *paper, long status, int code, const char *message);
+/* qt_paper_certificate writes a key and a certificate of its own for 127.0.0.1. */
+extern void qt_paper_certificate(const char *certificate_path, const char *key_path);
+extern int64_t qt_paper_now_ms(void);
 extern const char *qt_paper_text(const json_t *object, const char *name);
 extern json_int_t qt_paper_whole(const json_t *object, const char *name);
 

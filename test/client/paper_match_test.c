@@ -330,6 +330,8 @@ filters_refuse_one_by_one(void **state)
     market.rules.orders_max = 1;
     placed(&market, order(0, QM_PAPER_BUY, "1000", "1"));
     refused(&market, order(0, QM_PAPER_BUY, "1000", "1"), -1013, "Filter failure: MAX_NUM_ORDERS");
+    assert_int_equal(qm_paper_cancel(&market, 0, 1, 1001).code, 0);
+    placed(&market, order(0, QM_PAPER_BUY, "1000", "1"));
     placed(&market, order(1, QM_PAPER_BUY, "1000", "1"));
     market.rules.orders_max = 2;
     market.rules.halted = true;

@@ -125,9 +125,8 @@ qt_member(QtWatched *watched, const char *name, bool standby)
     memset(watched, 0, sizeof(*watched));
     qt_exchange_open(&watched->exchange);
     assert_ok(qm_member_open(&options, &watched->member, &error), &error);
-    while (at < WATCHED_MAX && all[at] != NULL)
-        at++;
-    assert_true(at < WATCHED_MAX);
+    while (all[at] != NULL)
+        assert_true(++at < WATCHED_MAX);
     all[at] = watched;
 }
 
