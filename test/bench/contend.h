@@ -1,0 +1,139 @@
+/*
+ * Contend: what contenders for the same job have in common.
+ *
+ * The two jobs are a guarded critical section and a guarded order. A contender
+ * does one of them in the way of its users. Each client is a process of its own,
+ * a Worker, so that it can be stopped in mid-work as a real one can. What goes
+ * wrong in a benchmark ends the program with a message: a figure that is printed
+ * has been measured without an error.
+ *
+ * libpq finds PostgreSQL by PGHOST and so on. QM_BENCH_REDIS and
+ * QM_BENCH_REDIS_ALWAYS are the sockets of a Redis without and with
+ * appendfsync always, QM_BENCH_ETCD is the address of etcd's JSON gateway.
+ */
+#ifndef QM_CONTEND_H
+#define QM_CONTEND_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KEY_SIZE 128
+#define UNITS_MAX 100
+#define WORKERS_MAX 64
+
+typedef struct Worker
+{
+    const struct Contender *contender;
+    int number; /* of this client, from 0 */
+    int run;    /* a number that no other run of this server has, 1 to 9000 */
+    int ttl_ms; /* of what is taken */
+    long count; /* how many steps it has done */
+    char key[KEY_SIZE];
+    char owner[KEY_SIZE];
+    PGconn *pg;                     /* where the data is, and PostgreSQL's locks */
+    void *state;                    /* the contender's own */
+    void (*pause)(struct Worker *); /* called at the worst moment of an audited section or order */
+} Worker;
+
+typedef struct Contender
+{
+    const char *name;
+    const char *title; /* what a reader of the report sees */
+    int units;         /* sections or orders in one step */
+    int ttl_ms_min;    /* the shortest TTL it can do, 0: any */
+    int poll_us;       /* waiting is trying so often; 0: its attempt itself waits in a queue */
+    bool in_order;     /* its job is a guarded order, else a section */
+
+    /* open connects one client; everything it needs is made here, so that steps are steps. */
+    void (*open)(Worker *worker);
+
+    /*
+     * step does units empty sections or orders that nobody else wants; what is refused is an error here. Required.
+     * What it measures is what a user of the contender would send.
+     */
+    void (*step)(Worker *worker);
+
+    /*
+     * attempt takes worker->key, and says whether it was had. Where poll_us is 0 it waits, up to a second. give
+     * gives it back, and says whether it had been held all the time. NULL where the contender has no lock.
+     */
+    bool (*attempt)(Worker *worker);
+    bool (*give)(Worker *worker);
+
+    /* write changes the shared set under the lock, where that is not a plain statement on pg. */
+    bool (*write)(Worker *worker, const char *value);
+
+    /*
+     * desk places one order that others want, too: in slot worker->key, at most one may be sent. It says whether this
+     * client has sent its own. NULL: take, look, record, send, give back.
+     */
+    bool (*desk)(Worker *worker);
+} Contender;
+
+/* contenders is all of them, in the report's order; its end has no name. */
+extern const Contender *const contenders[];
+
+extern const Contender qm_transaction, qm_session, qm_lease, qm_lease_bare;
+extern const Contender qm_single, qm_batch, qm_pipeline;
+extern const Contender advisory_transaction, advisory_session, lease_table, skip_locked;
+extern const Contender insert_bare, insert_advisory, insert_lease_table, insert_skip_locked;
+extern const Contender redis_plain, redis_always, redis_pipelined;
+extern const Contender insert_redis, insert_redis_always, insert_redis_pipelined;
+extern const Contender etcd_lock, insert_etcd;
+
+/* fail prints a message and ends the process. */
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* now_ns returns the monotonic clock. */
+int64_t now_ns(void);
+
+/* setting returns an environment variable that has to be there. */
+const char *setting(const char *name);
+
+/* contender_named returns a contender, or ends the program with their list. */
+const Contender *contender_named(const char *name);
+
+/* take waits for the lock until it is had, as users of this contender wait; deadline_ns is when that fails. */
+void take(Worker *worker, int64_t deadline_ns);
+
+/*
+ * PostgreSQL, in contend_sql.c. sql_open connects worker->pg. sql_prepare names a statement. sql_run runs one with texts
+ * and returns how many rows it gave or changed; a failure ends the program. sql_try returns -1 then, and leaves a
+ * connection that may be lost. sql_value is the first text that the last statement returned, valid until the next,
+ * and sql_is_null says that there is none.
+ */
+void sql_open(Worker *worker);
+void sql_prepare(Worker *worker, const char *name, const char *statement);
+int sql_run(Worker *worker, const char *name, int count, const char *const *values);
+int sql_try(Worker *worker, const char *name, int count, const char *const *values);
+const char *sql_value(Worker *worker);
+bool sql_is_null(void);
+void sql_plain(Worker *worker, const char *statement);
+bool sql_plain_try(Worker *worker, const char *statement);
+
+/*
+ * What every contender does that records orders by itself, in contend_order.c: the rows of place_order, written by a
+ * client that has thought of everything. order_open prepares them, order_values fills count texts for the next order,
+ * order_insert stores one. ORDER_ROWS is the statement with its source of rows left to the caller.
+ */
+#define ORDER_VALUES 6
+typedef struct OrderValues
+{
+    char text[ORDER_VALUES][32];
+    const char *value[ORDER_VALUES + 1]; /* one more for a key */
+} OrderValues;
+extern const char *const order_rows_head;
+extern const char *const order_rows_tail;
+void order_open(Worker *worker);
+void order_values(Worker *worker, OrderValues *order);
+void order_key(const OrderValues *order, char *key);
+void order_insert(Worker *worker, const OrderValues *order);
+
+/* What contend.c offers, each printing lines of CSV. */
+void bench_rate(const Contender *contender, int clients, double seconds);
+void bench_handoff(const Contender *contender, int waiters, int rounds);
+void bench_recover(const Contender *contender, int rounds);
+void bench_audit(const Contender *contender, int keys, int clients, int rounds);
+
+#endif
