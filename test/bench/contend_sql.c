@@ -14,29 +14,32 @@ static PGresult *last_result;
  * keep_result takes the place of the last result and says how many rows it gave or changed; -1: the statement failed.
  * RETURNING counts by what it gave.
  */
-static int keep_result(PGresult *result)
+static int
+keep_result(PGresult *result)
 {
     PQclear(last_result);
     last_result = result;
     switch (PQresultStatus(result))
     {
-    case PGRES_TUPLES_OK:
-        return PQntuples(result);
-    case PGRES_COMMAND_OK:
-        return atoi(PQcmdTuples(result));
-    default:
-        return -1;
+        case PGRES_TUPLES_OK:
+            return PQntuples(result);
+        case PGRES_COMMAND_OK:
+            return atoi(PQcmdTuples(result));
+        default:
+            return -1;
     }
 }
 
 /* drop_notice keeps PostgreSQL's notices out of the figures. */
-static void drop_notice(void *argument, const char *message)
+static void
+drop_notice(void *argument, const char *message)
 {
-    (void)argument;
-    (void)message;
+    (void) argument;
+    (void) message;
 }
 
-void sql_open(Worker *worker)
+void
+sql_open(Worker *worker)
 {
     worker->pg = PQconnectdb("");
     if (PQstatus(worker->pg) != CONNECTION_OK)
@@ -44,18 +47,21 @@ void sql_open(Worker *worker)
     PQsetNoticeProcessor(worker->pg, drop_notice, NULL);
 }
 
-void sql_prepare(Worker *worker, const char *name, const char *statement)
+void
+sql_prepare(Worker *worker, const char *name, const char *statement)
 {
     if (keep_result(PQprepare(worker->pg, name, statement, 0, NULL)) < 0)
         fail("%s: %s", name, PQerrorMessage(worker->pg));
 }
 
-int sql_try(Worker *worker, const char *name, int count, const char *const *values)
+int
+sql_try(Worker *worker, const char *name, int count, const char *const *values)
 {
     return keep_result(PQexecPrepared(worker->pg, name, count, values, NULL, NULL, 0));
 }
 
-int sql_run(Worker *worker, const char *name, int count, const char *const *values)
+int
+sql_run(Worker *worker, const char *name, int count, const char *const *values)
 {
     int rows = sql_try(worker, name, count, values);
 
@@ -64,24 +70,28 @@ int sql_run(Worker *worker, const char *name, int count, const char *const *valu
     return rows;
 }
 
-const char *sql_value(Worker *worker)
+const char *
+sql_value(Worker *worker)
 {
     if (PQntuples(last_result) < 1 || PQgetisnull(last_result, 0, 0))
         fail("%s: a row with a value was expected", worker->contender->name);
     return PQgetvalue(last_result, 0, 0);
 }
 
-bool sql_is_null(void)
+bool
+sql_is_null(void)
 {
     return PQntuples(last_result) < 1 || PQgetisnull(last_result, 0, 0);
 }
 
-bool sql_plain_try(Worker *worker, const char *statement)
+bool
+sql_plain_try(Worker *worker, const char *statement)
 {
     return keep_result(PQexec(worker->pg, statement)) >= 0;
 }
 
-void sql_plain(Worker *worker, const char *statement)
+void
+sql_plain(Worker *worker, const char *statement)
 {
     if (!sql_plain_try(worker, statement))
         fail("%s: %s: %s", worker->contender->name, statement, PQerrorMessage(worker->pg));
