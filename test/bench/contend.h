@@ -101,7 +101,7 @@ void take(Worker *worker, int64_t deadline_ns);
  * PostgreSQL, in contend_sql.c. sql_open connects worker->pg. sql_prepare names a statement. sql_run runs one with texts
  * and returns how many rows it gave or changed; a failure ends the program. sql_try returns -1 then, and leaves a
  * connection that may be lost. sql_value is the first text that the last statement returned, valid until the next,
- * and sql_is_null says that there is none.
+ * and sql_is_null says that there is none. sql_commit is false also where the server turned the COMMIT into a ROLLBACK.
  */
 void sql_open(Worker *worker);
 void sql_prepare(Worker *worker, const char *name, const char *statement);
@@ -111,6 +111,7 @@ const char *sql_value(Worker *worker);
 bool sql_is_null(void);
 void sql_plain(Worker *worker, const char *statement);
 bool sql_plain_try(Worker *worker, const char *statement);
+bool sql_commit(Worker *worker);
 
 /*
  * What every contender does that records orders by itself, in contend_order.c: the rows of place_order, written by a

@@ -76,7 +76,7 @@ transaction_attempt(Worker *worker)
 static bool
 transaction_give(Worker *worker)
 {
-    return sql_plain_try(worker, "COMMIT") && PQtransactionStatus(worker->pg) == PQTRANS_IDLE;
+    return sql_commit(worker);
 }
 
 /* ----------------------------------------------------------------- session */
@@ -166,8 +166,7 @@ lease_write(Worker *worker, const char *value)
 
     sql_plain(worker, "BEGIN");
     written = sql_try(worker, "guard", 2, (const char *const[]){worker->key, worker->state}) == 1 &&
-              sql_try(worker, "write", 2, (const char *const[]){worker->key, value}) == 1 &&
-              sql_plain_try(worker, "COMMIT");
+              sql_try(worker, "write", 2, (const char *const[]){worker->key, value}) == 1 && sql_commit(worker);
     if (!written && PQtransactionStatus(worker->pg) != PQTRANS_IDLE)
         sql_plain(worker, "ROLLBACK");
     return written;

@@ -96,3 +96,9 @@ sql_plain(Worker *worker, const char *statement)
     if (!sql_plain_try(worker, statement))
         fail("%s: %s: %s", worker->contender->name, statement, PQerrorMessage(worker->pg));
 }
+
+bool
+sql_commit(Worker *worker)
+{
+    return sql_plain_try(worker, "COMMIT") && strcmp(PQcmdStatus(last_result), "COMMIT") == 0;
+}
