@@ -78,7 +78,7 @@ extern const Contender qm_transaction, qm_session, qm_lease, qm_lease_bare;
 extern const Contender qm_single, qm_batch, qm_pipeline;
 extern const Contender advisory_transaction, advisory_session, lease_table, skip_locked;
 extern const Contender insert_bare, insert_advisory, insert_lease_table, insert_skip_locked;
-extern const Contender redis_plain, redis_always, redis_pipelined;
+extern const Contender redis_plain, redis_earlier, redis_always, redis_pipelined;
 extern const Contender insert_redis, insert_redis_always, insert_redis_pipelined;
 extern const Contender etcd_lock, insert_etcd;
 
