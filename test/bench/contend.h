@@ -25,10 +25,11 @@
 typedef struct Worker
 {
     const struct Contender *contender;
-    int number; /* of this client, from 0 */
-    int run;    /* a number that no other run of this server has, 1 to 9000 */
-    int ttl_ms; /* of what is taken */
-    long count; /* how many steps it has done */
+    int number;   /* of this client, from 0 */
+    int run;      /* a number that no other run of this server has, 1 to 9000 */
+    int ttl_ms;   /* of what is taken */
+    bool expires; /* the lock has to end by its TTL: audits and dead holders; else it may live as long as the client */
+    long count;   /* how many steps it has done */
     char key[KEY_SIZE];
     char owner[KEY_SIZE];
     PGconn *pg;                     /* where the data is, and PostgreSQL's locks */
@@ -60,6 +61,9 @@ typedef struct Contender
      */
     bool (*attempt)(Worker *worker);
     bool (*give)(Worker *worker);
+
+    /* guard is the contender whose lock guards these orders; NULL: they need none, or the lock is this one's own. */
+    const struct Contender *guard;
 
     /* write changes the shared set under the lock, where that is not a plain statement on pg. */
     bool (*write)(Worker *worker, const char *value);
@@ -113,23 +117,25 @@ void sql_plain(Worker *worker, const char *statement);
 bool sql_plain_try(Worker *worker, const char *statement);
 bool sql_commit(Worker *worker);
 
+/* Many statements in one round trip and one commit; the end fails unless each has changed one row. */
+void sql_pipeline_begin(Worker *worker);
+void sql_pipeline_send(Worker *worker, const char *name, int count, const char *const *values);
+void sql_pipeline_end(Worker *worker, int count);
+
 /*
- * What every contender does that records orders by itself, in contend_order.c: the rows of place_order, written by a
- * client that has thought of everything. order_open prepares them, order_values fills count texts for the next order,
- * order_insert stores one. ORDER_ROWS is the statement with its source of rows left to the caller.
+ * One more order that nobody else wants, at a price of its own: every worker has a range of prices to itself, buys below
+ * and sells above. In contend_order.c.
  */
-#define ORDER_VALUES 6
-typedef struct OrderValues
+typedef struct OrderText
 {
-    char text[ORDER_VALUES][32];
-    const char *value[ORDER_VALUES + 1]; /* one more for a key */
-} OrderValues;
-extern const char *const order_rows_head;
-extern const char *const order_rows_tail;
-void order_open(Worker *worker);
-void order_values(Worker *worker, OrderValues *order);
-void order_key(const OrderValues *order, char *key);
-void order_insert(Worker *worker, const OrderValues *order);
+    char side[8];
+    char price[32];
+    char order_id[32];
+    char client_order_id[32];
+    char request_id[64];
+} OrderText;
+extern const char order_account[], order_symbol[], order_quantity[];
+void order_next(Worker *worker, OrderText *order);
 
 /* What contend.c offers, each printing lines of CSV. */
 void bench_rate(const Contender *contender, int clients, double seconds);

@@ -5,7 +5,7 @@
  * it costs beside gRPC is a part of the figure, and the report says so. The data
  * is in PostgreSQL. A lease of etcd lasts at least two seconds.
  */
-#include "contend_etcd.h"
+#include "contend.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -132,8 +132,8 @@ etcd_step(Worker *worker)
 }
 
 /*
- * etcd_attempt takes a session of the worker's TTL first, so that whoever stops loses the lock by then. A request that
- * was cut off has left the queue.
+ * etcd_attempt takes a session of the worker's TTL first where the lock has to end by then. A request that was cut off
+ * has left the queue.
  */
 bool
 etcd_attempt(Worker *worker)
@@ -141,7 +141,8 @@ etcd_attempt(Worker *worker)
     Etcd *etcd = worker->state;
     bool had;
 
-    grant(worker, (worker->ttl_ms + 999) / 1000);
+    if (worker->expires)
+        grant(worker, (worker->ttl_ms + 999) / 1000);
     curl_easy_setopt(etcd->curl, CURLOPT_TIMEOUT_MS, WAIT_MS);
     had = lock(worker);
     curl_easy_setopt(etcd->curl, CURLOPT_TIMEOUT_MS, 0L);

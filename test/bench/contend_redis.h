@@ -8,10 +8,6 @@
 
 #include "contend.h"
 
-void redis_open(Worker *worker);
-void redis_always_open(Worker *worker);
-bool redis_attempt(Worker *worker);
-bool redis_give(Worker *worker);
 void redis_take_many(Worker *worker, char keys[][KEY_SIZE], int count);
 void redis_give_many(Worker *worker, char keys[][KEY_SIZE], int count);
 
