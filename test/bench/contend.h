@@ -79,7 +79,7 @@ typedef struct Contender
 extern const Contender *const contenders[];
 
 extern const Contender qm_transaction, qm_session, qm_lease, qm_lease_bare;
-extern const Contender qm_single, qm_batch, qm_pipeline;
+extern const Contender place_single, place_batch, place_pipeline;
 extern const Contender advisory_transaction, advisory_session, lease_table, skip_locked;
 extern const Contender insert_bare, insert_advisory, insert_lease_table, insert_skip_locked;
 extern const Contender redis_plain, redis_earlier, redis_always, redis_pipelined;
