@@ -32,6 +32,7 @@ typedef struct Worker
     long count;   /* how many steps it has done */
     char key[KEY_SIZE];
     char owner[KEY_SIZE];
+    int markets;                    /* orders are spread over so many; 0: all are in one */
     PGconn *pg;                     /* where the data is, and PostgreSQL's locks */
     void *state;                    /* the contender's own */
     void (*pause)(struct Worker *); /* called at the worst moment of an audited section or order */
@@ -65,8 +66,14 @@ typedef struct Contender
     /* guard is the contender whose lock guards these orders; NULL: they need none, or the lock is this one's own. */
     const struct Contender *guard;
 
-    /* write changes the shared set under the lock, where that is not a plain statement on pg. */
-    bool (*write)(Worker *worker, const char *value);
+    /*
+     * change runs a prepared statement with the key and a value under the lock, and says whether it changed a row for good
+     * or will at give. NULL: a plain statement on pg.
+     */
+    bool (*change)(Worker *worker, const char *statement, const char *value);
+
+    /* What was changed under the lock becomes good only with give: it is the COMMIT. */
+    bool gives_by_commit;
 
     /*
      * desk places one order that others want, too: in slot worker->key, at most one may be sent. It says whether this
@@ -98,6 +105,22 @@ const char *setting(const char *name);
 /* contender_named returns a contender, or ends the program with their list. */
 const Contender *contender_named(const char *name);
 
+/* worker_open makes the worker of a process and connects it; key is the number of its key, 0 to 19999. */
+void worker_open(Worker *worker, const Contender *contender, int number, int key);
+
+/* shared_new returns memory, all 0, that processes begun afterwards share. */
+void *shared_new(size_t size);
+
+/* workers_wait waits for all children, and ends the program if one failed. */
+void workers_wait(void);
+
+/* sort_samples sorts times, and sample_at returns the one below which a part of them lies, 0 to 1. */
+void sort_samples(uint32_t *samples, size_t count);
+double sample_at_us(const uint32_t *samples, size_t count, double part);
+
+/* exchange_send sends an order to the audit's exchange, which takes whatever it is sent. */
+void exchange_send(Worker *worker);
+
 /* take waits for the lock until it is had, as users of this contender wait; deadline_ns is when that fails. */
 void take(Worker *worker, int64_t deadline_ns);
 
@@ -128,19 +151,20 @@ void sql_pipeline_end(Worker *worker, int count);
  */
 typedef struct OrderText
 {
+    char symbol[32];
     char side[8];
     char price[32];
     char order_id[32];
     char client_order_id[32];
     char request_id[64];
 } OrderText;
-extern const char order_account[], order_symbol[], order_quantity[];
+extern const char order_account[], order_quantity[];
 void order_next(Worker *worker, OrderText *order);
 
 /* What contend.c offers, each printing lines of CSV. */
-void bench_rate(const Contender *contender, int clients, double seconds);
+void bench_rate(const Contender *contender, int clients, double seconds, int markets);
 void bench_handoff(const Contender *contender, int waiters, int rounds);
-void bench_recover(const Contender *contender, int rounds);
+void bench_recover(const Contender *contender, bool stopped, int rounds);
 void bench_audit(const Contender *contender, int keys, int clients, int rounds);
 
 #endif

@@ -15,15 +15,22 @@
 #include <string.h>
 
 #define PIPELINED 16
-#define VALUES 6 /* of an order; a key is one more */
+#define VALUES 7 /* of an order; a key is one more */
 
-const char order_account[] = "binance", order_symbol[] = "BTCUSDT", order_quantity[] = "0.01";
+const char order_account[] = "binance", order_quantity[] = "0.01";
 
 void
 order_next(Worker *worker, OrderText *order)
 {
     long cents = (worker->number / 2 + 1 + (worker->number % 2 ? WORKERS_MAX : 0)) * 1000000L + ++worker->count;
 
+    if (worker->markets > 0)
+        snprintf(order->symbol,
+                 sizeof order->symbol,
+                 "M%ld",
+                 (worker->number * 7919L + worker->count * 31) % worker->markets);
+    else
+        snprintf(order->symbol, sizeof order->symbol, "BTCUSDT");
     snprintf(order->side, sizeof order->side, "%s", worker->number % 2 ? "sell" : "buy");
     snprintf(order->price, sizeof order->price, "%ld.%02ld", cents / 100, cents % 100);
     snprintf(order->order_id, sizeof order->order_id, "%ld", (worker->number + 1) * 1000000000L + worker->count);
@@ -37,25 +44,24 @@ order_prepare(Worker *worker, const char *with, const char *source)
 {
     char statement[2000];
 
-    snprintf(statement,
-             sizeof statement,
-             "WITH %s live AS ("
-             " INSERT INTO quantmesh.live_order (account, order_id, symbol, side, price, slot)"
-             " SELECT '%s', $1::text::bigint, '%s', $2::text, $3::text::numeric, $3::text %s ON CONFLICT DO NOTHING)"
-             " INSERT INTO quantmesh.orders (account, order_id, symbol, side, order_type, time_in_force, price, "
-             "quantity,"
-             " post_only, reduce_only, slot, strategy, owner, request_id, client_order_id, state, live, holds_slot,"
-             " exposed, fence, send_before, created_at, submitted_at, updated_at)"
-             " SELECT '%s', $1::text::bigint, '%s', $2::text, 'limit', 'gtc', $3::text::numeric, $4::numeric, false,"
-             " false, $3::text, '', 'trader', $5, $6, 'submitted', true, true, true, $1::text::bigint,"
-             " now() + '5 s', now(), now(), now() %s ON CONFLICT DO NOTHING",
-             with,
-             order_account,
-             order_symbol,
-             source,
-             order_account,
-             order_symbol,
-             source);
+    snprintf(
+        statement,
+        sizeof statement,
+        "WITH %s live AS ("
+        " INSERT INTO quantmesh.live_order (account, order_id, symbol, side, price, slot)"
+        " SELECT '%s', $1::text::bigint, $7::text, $2::text, $3::text::numeric, $3::text %s ON CONFLICT DO NOTHING)"
+        " INSERT INTO quantmesh.orders (account, order_id, symbol, side, order_type, time_in_force, price, "
+        "quantity,"
+        " post_only, reduce_only, slot, strategy, owner, request_id, client_order_id, state, live, holds_slot,"
+        " exposed, fence, send_before, created_at, submitted_at, updated_at)"
+        " SELECT '%s', $1::text::bigint, $7::text, $2::text, 'limit', 'gtc', $3::text::numeric, $4::numeric, false,"
+        " false, $3::text, '', 'trader', $5, $6, 'submitted', true, true, true, $1::text::bigint,"
+        " now() + '5 s', now(), now(), now() %s ON CONFLICT DO NOTHING",
+        with,
+        order_account,
+        source,
+        order_account,
+        source);
     sql_prepare(worker, "insert", statement);
 }
 
@@ -75,6 +81,7 @@ order_insert(Worker *worker, bool keyed)
                                       order_quantity,
                                       order.request_id,
                                       order.client_order_id,
+                                      order.symbol,
                                       worker->key}) != 1)
         fail("%s: an order was not stored, though nobody else wants its slot", worker->contender->name);
 }
@@ -104,7 +111,7 @@ bare_desk(Worker *worker)
     if (sql_run(worker, "desk", 2, values) != 1)
         return false;
     worker->pause(worker);
-    sql_run(worker, "send", 2, values);
+    exchange_send(worker);
     return true;
 }
 
@@ -119,7 +126,7 @@ insert_advisory_open(Worker *worker)
 {
     advisory_transaction.open(worker);
     order_prepare(worker,
-                  "got AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtextextended($7, 0)) AS had),",
+                  "got AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtextextended($8, 0)) AS had),",
                   "FROM got WHERE had");
 }
 
@@ -128,7 +135,7 @@ insert_skip_locked_open(Worker *worker)
 {
     skip_locked.open(worker);
     order_prepare(worker,
-                  "got AS MATERIALIZED (SELECT FROM bench.row_lock WHERE key = $7 FOR UPDATE SKIP LOCKED),",
+                  "got AS MATERIALIZED (SELECT FROM bench.row_lock WHERE key = $8 FOR UPDATE SKIP LOCKED),",
                   "FROM got");
 }
 
@@ -174,7 +181,8 @@ redis_pipelined_step(Worker *worker)
                                                 order.price,
                                                 order_quantity,
                                                 order.request_id,
-                                                order.client_order_id});
+                                                order.client_order_id,
+                                                order.symbol});
     }
     sql_pipeline_end(worker, PIPELINED);
     redis_give_many(worker, keys, PIPELINED);

@@ -17,7 +17,7 @@
 static QmOrder
 order_of(const OrderText *text)
 {
-    return (QmOrder){.symbol = order_symbol,
+    return (QmOrder){.symbol = text->symbol,
                      .side = text->side,
                      .price = text->price,
                      .quantity = order_quantity,
@@ -50,14 +50,6 @@ client_open(Worker *worker)
 
 /* ----------------------------------------------------------------- singles */
 
-/* single_open connects for what is sent to the exchange, too. */
-static void
-single_open(Worker *worker)
-{
-    client_open(worker);
-    sql_open(worker);
-}
-
 static void
 single_step(Worker *worker)
 {
@@ -83,16 +75,12 @@ realtime_us(void)
     return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
 }
 
-/*
- * single_desk sends an order that was placed, as long as it may. The slot is the key; the price, from its number, keeps
- * the orders of one audit from crossing.
- */
+/* single_desk sends an order that was placed, as long as it may. */
 static bool
 single_desk(Worker *worker)
 {
-    const char *values[] = {worker->key, worker->owner};
     QmPlacement placement;
-    QmOrder order = {.symbol = order_symbol,
+    QmOrder order = {.symbol = "BTCUSDT",
                      .side = "buy",
                      .price = "20000",
                      .quantity = order_quantity,
@@ -108,7 +96,7 @@ single_desk(Worker *worker)
     worker->pause(worker);
     if (realtime_us() >= placement.send_before_us)
         return false;
-    sql_run(worker, "send", 2, values);
+    exchange_send(worker);
     return true;
 }
 
@@ -174,7 +162,7 @@ const Contender place_single = {
     .title = "quantmesh, place_order",
     .in_order = true,
     .units = 1,
-    .open = single_open,
+    .open = client_open,
     .step = single_step,
     .desk = single_desk,
 };

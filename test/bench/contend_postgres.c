@@ -63,12 +63,6 @@ advisory_transaction_attempt(Worker *worker)
     return false;
 }
 
-static bool
-commit(Worker *worker)
-{
-    return sql_commit(worker);
-}
-
 static void
 advisory_session_step(Worker *worker)
 {
@@ -158,7 +152,8 @@ const Contender advisory_transaction = {
     .open = advisory_open,
     .step = advisory_transaction_step,
     .attempt = advisory_transaction_attempt,
-    .give = commit,
+    .give = sql_commit,
+    .gives_by_commit = true,
 };
 
 const Contender advisory_session = {
@@ -190,5 +185,6 @@ const Contender skip_locked = {
     .open = skip_locked_open,
     .step = skip_locked_step,
     .attempt = skip_locked_attempt,
-    .give = commit,
+    .give = sql_commit,
+    .gives_by_commit = true,
 };

@@ -158,18 +158,18 @@ lease_attempt(Worker *worker)
     return lease_take(worker, "lock");
 }
 
-/* lease_write writes in a transaction that stands and falls with the lease. */
+/* lease_change makes the change in a transaction that stands and falls with the lease. */
 static bool
-lease_write(Worker *worker, const char *value)
+lease_change(Worker *worker, const char *statement, const char *value)
 {
-    bool written;
+    bool changed;
 
     sql_plain(worker, "BEGIN");
-    written = sql_try(worker, "guard", 2, (const char *const[]){worker->key, worker->state}) == 1 &&
-              sql_try(worker, "write", 2, (const char *const[]){worker->key, value}) == 1 && sql_commit(worker);
-    if (!written && PQtransactionStatus(worker->pg) != PQTRANS_IDLE)
+    changed = sql_try(worker, "guard", 2, (const char *const[]){worker->key, worker->state}) == 1 &&
+              sql_try(worker, statement, 2, (const char *const[]){worker->key, value}) == 1 && sql_commit(worker);
+    if (PQtransactionStatus(worker->pg) != PQTRANS_IDLE)
         sql_plain(worker, "ROLLBACK");
-    return written;
+    return changed;
 }
 
 const Contender qm_transaction = {
@@ -180,6 +180,7 @@ const Contender qm_transaction = {
     .step = transaction_step,
     .attempt = transaction_attempt,
     .give = transaction_give,
+    .gives_by_commit = true,
 };
 
 const Contender qm_session = {
@@ -200,7 +201,7 @@ const Contender qm_lease = {
     .step = lease_step,
     .attempt = lease_attempt,
     .give = lease_give,
-    .write = lease_write,
+    .change = lease_change,
 };
 
 const Contender qm_lease_bare = {
