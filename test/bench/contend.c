@@ -12,11 +12,13 @@
 #include "contend.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +97,18 @@ static void
 no_pause(Worker *worker)
 {
     (void) worker;
+}
+
+pid_t
+worker_fork(void)
+{
+    pid_t parent = getpid(), child = fork();
+
+    if (child < 0)
+        fail("no process: %s", strerror(errno));
+    if (child == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent))
+        fail("the parent has gone");
+    return child;
 }
 
 void

@@ -17,6 +17,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define KEY_SIZE 128
 #define UNITS_MAX 100
@@ -104,6 +105,9 @@ const char *setting(const char *name);
 
 /* contender_named returns a contender, or ends the program with their list. */
 const Contender *contender_named(const char *name);
+
+/* worker_fork is fork for a worker: it ends with its parent, even if it is stopped then. */
+pid_t worker_fork(void);
 
 /* worker_open makes the worker of a process and connects it; key is the number of its key, 0 to 19999. */
 void worker_open(Worker *worker, const Contender *contender, int number, int key);

@@ -92,7 +92,7 @@ bench_rate(const Contender *contender, int clients, double seconds, int markets)
         fail("clients must be 1 to %d, seconds more than 0", WORKERS_MAX);
     share = shared_new(sizeof *share + (size_t) clients * SAMPLES_MAX * sizeof *share->sample_ns);
     for (int number = 0; number < clients; number++)
-        if (fork() == 0)
+        if (worker_fork() == 0)
         {
             run_worker(share, contender, number, markets);
             _exit(0);
