@@ -116,7 +116,7 @@ worker_open(Worker *worker, const Contender *contender, int number, int key)
 {
     *worker = (Worker){.contender = contender, .number = number, .run = (int) getppid(), .ttl_ms = TTL_MS};
     worker->pause = no_pause;
-    snprintf(worker->key, sizeof worker->key, "order:binance:BENCH:%d", key);
+    snprintf(worker->key, sizeof worker->key, WORKER_KEY, key);
     snprintf(worker->owner, sizeof worker->owner, "%d-%d", (int) getpid(), number);
     contender->open(worker);
 }

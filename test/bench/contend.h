@@ -23,6 +23,10 @@
 #define UNITS_MAX 100
 #define WORKERS_MAX 64
 
+/* How keys and clients are called: the number of the key; the process and its number. */
+#define WORKER_KEY "order:binance:BENCH:%d"
+#define WORKER_OWNER "%d-%d"
+
 typedef struct Worker
 {
     const struct Contender *contender;
