@@ -22,4 +22,4 @@ CREATE TABLE bench.desk_unique (slot text PRIMARY KEY, owner text NOT NULL);
 CREATE TABLE bench.exchange (slot text NOT NULL, owner text NOT NULL);
 
 GRANT USAGE ON SCHEMA bench TO trader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA bench TO trader;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA bench TO trader;
