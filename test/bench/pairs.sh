@@ -95,7 +95,7 @@ line() {
         read -r a b _ <<<"$first"
         read -r c d _ <<<"$second"
         rates+=("$a $c $b $d")
-        printf '%s,"%s",%d,%d,%s,%s,%s,%s\n' "$part" "$label" "$clients" "$pair" "$a" "$c" "$b" "$d" >&3
+        printf "$part,\"$label\",$clients,$pair,%s,%s,%s\n" ours per_s "$a" theirs per_s "$c" ours cpu_us "$b" theirs cpu_us "$d" >&3
     done
     printf '%-44s ' "$label"
     printf '%s\n' "${rates[@]}" | summarize "$target"

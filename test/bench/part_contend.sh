@@ -40,11 +40,25 @@ contend_orders() {
     echo "$figures"
 }
 
-# contend_cluster FSYNC starts PostgreSQL with everything that contenders need in it.
-contend_cluster() {
-    qm_cluster_start "contend_$1" "fsync=$1" "${orders_settings[@]}" max_connections=200
+# contend_begin starts Redis, etcd and PostgreSQL with everything that contenders need, once for all parts that use them.
+# A commit waits for the disk, as it does in earnest.
+contend_begin() {
+    contend_build
+    if [[ ${#server_jobs[@]} -gt 0 ]]; then
+        qm_cluster_use contend
+        return
+    fi
+    servers_start
+    qm_cluster_start contend fsync=on "${orders_settings[@]}" max_connections=200
     orders_create
     psql -qX -v ON_ERROR_STOP=1 -f test/bench/contend.sql
+}
+
+# contend_end stops them again.
+contend_end() {
+    if [[ ${#server_jobs[@]} -eq 0 ]]; then return; fi
+    qm_cluster_stop contend
+    servers_stop
 }
 
 # contend_job JOB measures all contenders of a job with every number of clients.
@@ -67,13 +81,9 @@ contend_job() {
     done
 }
 
-# part_contend measures both jobs where a commit waits for the disk, as it does in earnest.
+# part_contend measures both jobs.
 part_contend() {
-    contend_build
-    servers_start
-    contend_cluster on
+    contend_begin
     contend_job section
     contend_job order
-    qm_cluster_stop contend_on
-    servers_stop
 }

@@ -8,22 +8,10 @@ lock_names() {
     "$contend" list | awk -F, '$2 == "section" && $4 == "auditable" && $1 != "quantmesh-lease-unguarded" { print $1 }'
 }
 
-# wait_begin starts what these parts need, if it is not there.
-wait_begin() {
-    contend_build
-    servers_start
-    contend_cluster on
-}
-
-wait_end() {
-    qm_cluster_stop contend_on
-    servers_stop
-}
-
 # part_handoff measures hand-offs.
 part_handoff() {
     local name round figures
-    wait_begin
+    contend_begin
     for ((round = 1; round <= handoff_rounds; round++)); do
         for name in $(lock_names); do
             figures=$(contend_run "$name" handoff 16 "$handoff_count") || exit 1
@@ -31,13 +19,12 @@ part_handoff() {
             printf 'handoff, round %d: %-26s %s\n' "$round" "$name" "$figures"
         done
     done
-    wait_end
 }
 
 # part_recover measures both deaths of a holder.
 part_recover() {
     local name death figures
-    wait_begin
+    contend_begin
     for death in killed stopped; do
         for name in $(lock_names); do
             if [[ $name == redis-polling-slowly ]]; then continue; fi
@@ -46,13 +33,12 @@ part_recover() {
             printf 'recover, %s: %-26s %s\n' "$death" "$name" "$figures"
         done
     done
-    wait_end
 }
 
 # part_audit counts what is lost. quantmesh itself must lose nothing.
 part_audit() {
     local name job figures
-    wait_begin
+    contend_begin
     while IFS=, read -r name job _ auditable _; do
         if [[ $auditable != auditable || $name == redis-polling-slowly ]]; then continue; fi
         figures=$(contend_run "$name" audit "$audit_keys" 2 "$audit_rounds") || exit 1
@@ -62,5 +48,4 @@ part_audit() {
             qm_fail "$name has broken its promise: $figures"
         fi
     done < <("$contend" list)
-    wait_end
 }
