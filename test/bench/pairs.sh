@@ -81,6 +81,7 @@ line() {
     local label=$1 clients=$2 target=$3 ours=$4 theirs=$5 pair first second a b c d rates=()
     # shellcheck disable=SC2053 # a pattern
     if [[ $label != ${QM_BENCH_LINES:-*} ]]; then return; fi
+    if [[ -n $target ]]; then printf '%s,"%s",%d,0,ours,target,%s\n' "$part" "$label" "$clients" "$target" >&3; fi
     for first in "$ours" "$theirs"; do # both warm up
         "$first" >/dev/null || qm_fail "$label: $first failed"
     done
