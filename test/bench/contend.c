@@ -1,7 +1,7 @@
 /*
  * contend: one contender for a guarded critical section or a guarded order, once.
  *
- *   contend list                                 every contender: name, job, units of a step, title
+ *   contend list                                 every contender, in lines of the benchmarks' CSV
  *   contend rate NAME CLIENTS SECONDS [MARKETS]  per_s, p50_us, p95_us, p99_us, p999_us, max_us, units
  *   contend handoff NAME WAITERS ROUNDS          per_s, p50_us, p99_us, max_us
  *   contend recover NAME killed|stopped ROUNDS   p50_ms, max_ms from the death, or from the end of the TTL; "never"
@@ -176,19 +176,24 @@ sample_at_us(const uint32_t *samples, size_t count, double part)
     return count == 0 ? 0 : samples[index < count ? index : count - 1] / 1000.0;
 }
 
-/* list prints every contender. */
+/* list prints every contender, in the shape of the benchmarks' CSV: units stand for clients, the job for the figure. */
 static void
 list(void)
 {
-    for (const Contender *const *contender = contenders; *contender; contender++)
-        printf("%s,%s,%d,%s,\"%s\"\n",
-               (*contender)->name,
-               (*contender)->in_order ? "order" : "section",
-               (*contender)->units,
-               (*contender)->attempt || (*contender)->desk || ((*contender)->guard && (*contender)->guard->attempt)
-                   ? "auditable"
-                   : "",
-               (*contender)->title);
+    int number = 0;
+
+    for (const Contender *const *at = contenders; *at; at++)
+    {
+        const Contender *contender = *at, *lock = contender->guard ? contender->guard : contender;
+
+        printf("contenders,\"%s\",%d,%d,%s,%s,%s\n",
+               contender->title,
+               contender->units,
+               ++number,
+               contender->name,
+               contender->in_order ? "order" : "section",
+               lock->attempt || contender->desk ? "auditable" : "");
+    }
 }
 
 int

@@ -240,7 +240,7 @@ const Contender insert_redis = {
 
 const Contender insert_redis_always = {
     .name = "redis-always-insert",
-    .title = "the same, Redis with appendfsync always",
+    .title = "Redis (appendfsync always) lock, INSERT, unlock",
     .in_order = true,
     .units = 1,
     .guard = &redis_always,
@@ -250,7 +250,7 @@ const Contender insert_redis_always = {
 
 const Contender insert_redis_pipelined = {
     .name = "redis-pipelined-insert",
-    .title = "the same, 16 keys and rows pipelined, one commit",
+    .title = "Redis lock, INSERT, unlock: 16 pipelined, one commit",
     .in_order = true,
     .units = PIPELINED,
     .guard = &redis_pipelined,

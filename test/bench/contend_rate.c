@@ -3,7 +3,8 @@
  * key of its own, do the contender's step as often as they can. Every step's time
  * is kept, so percentiles are exact. Each client's first steps, which fill its
  * backend's caches, and all steps of the first moments warm up and are not
- * counted; a step counts if it began and ended within the measured time.
+ * counted. A step counts if it began within the measured time; a client's rate is
+ * its steps in the time that they took, so that long steps are not cut off.
  */
 #include "contend.h"
 
@@ -27,6 +28,7 @@ typedef struct Share
     struct
     {
         size_t samples;
+        double per_s;
         long steps; /* all of them, the warm-up's, too */
     } of[WORKERS_MAX];
     uint32_t sample_ns[];
@@ -39,7 +41,7 @@ run_worker(Share *share, const Contender *contender, int number, int markets)
     uint32_t *samples = share->sample_ns + (size_t) number * SAMPLES_MAX;
     size_t count = 0;
     long steps;
-    int64_t begin, end;
+    int64_t begin, end, first = 0;
     Worker worker;
 
     worker_open(&worker, contender, number, number);
@@ -54,24 +56,27 @@ run_worker(Share *share, const Contender *contender, int number, int markets)
         begin = end;
         contender->step(&worker);
         end = now_ns();
-        if (begin < share->begin_ns || end > share->end_ns)
+        if (begin < share->begin_ns)
             continue;
+        first = first ? first : begin;
         if (count == SAMPLES_MAX)
             fail("%s: more than %d steps: measure for a shorter time", contender->name, SAMPLES_MAX);
         samples[count++] = end - begin < UINT32_MAX ? (uint32_t) (end - begin) : UINT32_MAX;
     }
     share->of[number].samples = count;
     share->of[number].steps = steps;
+    share->of[number].per_s = count == 0 ? 0 : (double) count * 1e9 / (double) (end - first);
     if (worker.pg)
         PQfinish(worker.pg);
 }
 
-/* gather moves the samples of all clients together and returns how many there are. */
+/* gather moves the samples of all clients together and returns how many there are; it sums up their rates and steps. */
 static size_t
-gather(Share *share, int clients, long *steps)
+gather(Share *share, int clients, double *per_s, long *steps)
 {
     size_t count = 0;
 
+    *per_s = 0;
     *steps = 0;
     for (int number = 0; number < clients; number++)
     {
@@ -79,6 +84,7 @@ gather(Share *share, int clients, long *steps)
                 share->sample_ns + (size_t) number * SAMPLES_MAX,
                 share->of[number].samples * sizeof *share->sample_ns);
         count += share->of[number].samples;
+        *per_s += share->of[number].per_s;
         *steps += share->of[number].steps;
     }
     return count;
@@ -89,6 +95,7 @@ bench_rate(const Contender *contender, int clients, double seconds, int markets)
 {
     Share *share;
     size_t count;
+    double per_s;
     long steps;
     int64_t start;
 
@@ -115,9 +122,9 @@ bench_rate(const Contender *contender, int clients, double seconds, int markets)
     atomic_store(&share->go, true);
     workers_wait();
 
-    count = gather(share, clients, &steps);
+    count = gather(share, clients, &per_s, &steps);
     if (count == 0)
-        fail("%s: no step ended within the measured time", contender->name);
+        fail("%s: no step began within the measured time", contender->name);
     sort_samples(share->sample_ns, count);
     printf("per_s=%.1f p50_us=%.1f p95_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f units=%ld\n",
            (double) count * contender->units / seconds,

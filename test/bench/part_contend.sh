@@ -10,11 +10,17 @@ contend=test/bench/build/contend
 contend_build() {
     if [[ -x $contend ]]; then return; fi
     make -s -j2 -C test/bench BUILD=build build/contend >"$QM_LOG/build.log" 2>&1 || qm_fail "contend was not built: $(tail -n 3 "$QM_LOG/build.log")"
+    "$contend" list >&3
+}
+
+# contend_list prints a line for each contender: name, job, and whether its lock or order can be audited.
+contend_list() {
+    "$contend" list | sed -E 's/^[^"]*"[^"]*",[0-9]+,[0-9]+,([^,]*),([^,]*),(.*)/\1 \2 \3/'
 }
 
 # contend_names JOB prints the contenders of a job, in the report's order, without those that differ in nothing measured here.
 contend_names() {
-    "$contend" list | awk -F, -v job="$1" '$2 == job && $1 !~ /^(quantmesh-lease-unguarded|redis-polling-slowly)$/ { print $1 }'
+    contend_list | awk -v job="$1" '$2 == job && $1 !~ /^(quantmesh-lease-unguarded|redis-polling-slowly)$/ { print $1 }'
 }
 
 # figures_write LINE CLIENTS ROUND NAME FIGURES writes "name=value ..." to the CSV.
@@ -86,4 +92,29 @@ part_contend() {
     contend_begin
     contend_job section
     contend_job order
+}
+
+redis_ours() { redis_run place; }
+redis_theirs() { redis_run redis-insert; }
+
+# redis_run NAME runs one contender for orders and prints what measure prints, without processor times: work is done in two servers.
+redis_run() {
+    local figures
+    figures=$(contend_orders "$1" "$clients") || return
+    awk '{ sub(/.*=/, "", $1); sub(/.*=/, "", $NF); print $1, 0, $NF }' <<<"$figures"
+}
+
+# part_redis compares place_order with the earlier design where no commit waits for the disk: a setting for tests, which
+# shows what the calls themselves cost.
+part_redis() {
+    local contend_seconds=$seconds
+    contend_begin
+    qm_cluster_start redis_off fsync=off "${orders_settings[@]}"
+    orders_create
+    psql -qX -v ON_ERROR_STOP=1 -f test/bench/contend.sql
+    lines_begin "place_order against Redis lock, INSERT, unlock"
+    line "1 client, fsync off" 1 1.5 redis_ours redis_theirs
+    line "8 clients, fsync off" 8 1.5 redis_ours redis_theirs
+    qm_cluster_stop redis_off
+    qm_cluster_use contend
 }

@@ -5,7 +5,7 @@
 
 # lock_names prints the contenders whose lock can be waited for.
 lock_names() {
-    "$contend" list | awk -F, '$2 == "section" && $4 == "auditable" && $1 != "quantmesh-lease-unguarded" { print $1 }'
+    contend_list | awk '$2 == "section" && $3 == "auditable" && $1 != "quantmesh-lease-unguarded" { print $1 }'
 }
 
 # part_handoff measures hand-offs.
@@ -37,9 +37,9 @@ part_recover() {
 
 # part_audit counts what is lost. quantmesh itself must lose nothing.
 part_audit() {
-    local name job figures
+    local name job auditable figures
     contend_begin
-    while IFS=, read -r name job _ auditable _; do
+    while read -r name job auditable; do
         if [[ $auditable != auditable || $name == redis-polling-slowly ]]; then continue; fi
         figures=$(contend_run "$name" audit "$audit_keys" 2 "$audit_rounds") || exit 1
         figures_write "$job" 2 1 "$name" "$figures"
@@ -47,5 +47,5 @@ part_audit() {
         if [[ $name =~ ^(quantmesh-transaction|quantmesh-session|quantmesh-lease|place)$ && $figures != *" wrong=0 "* ]]; then
             qm_fail "$name has broken its promise: $figures"
         fi
-    done < <("$contend" list)
+    done < <(contend_list)
 }

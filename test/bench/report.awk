@@ -22,13 +22,6 @@ function fields(text,   n, cell) {
     }
 }
 
-# read_list reads what contend list printed: names, jobs and titles, in order.
-FNR == NR {
-    fields($0)
-    order[++names] = f[1]; job[f[1]] = f[2]; units[f[1]] = f[3]; title[f[1]] = f[5]
-    next
-}
-
 FNR == 1 { next }
 
 {
@@ -37,6 +30,7 @@ FNR == 1 { next }
     if (!(key in runs)) keys[++nkeys] = key
     value[key, ++runs[key]] = f[7]
     if (f[1] == "contend" && !((f[2], f[3]) in seen)) { seen[f[2], f[3]] = 1; clients_of[f[2]] = clients_of[f[2]] " " f[3] }
+    if (f[1] == "contenders") { order[++names] = f[5]; title[f[5]] = f[2]; units[f[5]] = f[3]; job[f[5]] = f[6] }
     if (f[1] == "machine") { facts[++nfacts] = f[2]; fact[f[2]] = f[7] }
 }
 
