@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PATIENCE_S 300
 #define TTL_MS 5000 /* the default of an order's lock, and the earlier system's */
 
 const Contender *const contenders[] = {&qm_transaction,
@@ -145,6 +146,17 @@ shared_new(size_t size)
 }
 
 void
+workers_ready(atomic_int *ready, int count)
+{
+    while (atomic_load(ready) < count)
+    {
+        if (waitpid(-1, NULL, WNOHANG) > 0)
+            fail("a worker ended before it began");
+        usleep(100);
+    }
+}
+
+void
 workers_wait(void)
 {
     int status;
@@ -201,6 +213,7 @@ main(int count, char **words)
 {
     const char *command = count > 1 ? words[1] : "";
 
+    alarm(PATIENCE_S); /* whatever hangs ends, and its workers with it */
     if (strcmp(command, "list") == 0)
         list();
     else if (strcmp(command, "rate") == 0 && (count == 5 || count == 6))

@@ -15,6 +15,7 @@
 #define QM_CONTEND_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -118,6 +119,9 @@ void worker_open(Worker *worker, const Contender *contender, int number, int key
 
 /* shared_new returns memory, all 0, that processes begun afterwards share. */
 void *shared_new(size_t size);
+
+/* workers_ready waits until so many workers have counted themselves; it ends the program if one ends before. */
+void workers_ready(atomic_int *ready, int count);
 
 /* workers_wait waits for all children, and ends the program if one failed. */
 void workers_wait(void);

@@ -18,7 +18,6 @@
 #include "contend.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,12 +305,7 @@ audit_round(const Contender *contender, PGconn *auditor, Findings *findings)
         }
         share->client[number].pid = pid;
     }
-    while (atomic_load(&share->ready) < count)
-    {
-        if (waitpid(-1, NULL, WNOHANG) > 0)
-            fail("a client ended before it began");
-        usleep(100);
-    }
+    workers_ready(&share->ready, count);
     atomic_store(&share->go, true);
     continue_stopped(count);
 

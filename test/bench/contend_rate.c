@@ -8,11 +8,9 @@
  */
 #include "contend.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define WARM_UP_STEPS 5
@@ -108,14 +106,7 @@ bench_rate(const Contender *contender, int clients, double seconds, int markets)
             run_worker(share, contender, number, markets);
             _exit(0);
         }
-    while (atomic_load(&share->ready) < clients)
-    {
-        int status;
-
-        if (waitpid(-1, &status, WNOHANG) > 0)
-            fail("a worker ended before it began");
-        usleep(100);
-    }
+    workers_ready(&share->ready, clients);
     start = now_ns();
     share->begin_ns = start + (int64_t) (seconds * WARM_UP_SHARE * 1e9);
     share->end_ns = share->begin_ns + (int64_t) (seconds * 1e9);

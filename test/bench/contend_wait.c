@@ -14,7 +14,6 @@
 #include "contend.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -84,14 +83,7 @@ bench_handoff(const Contender *contender, int waiters, int rounds)
             handoff_worker(share, contender, number, rounds);
             _exit(0);
         }
-    while (atomic_load(&share->ready) <= waiters)
-    {
-        int status;
-
-        if (waitpid(-1, &status, WNOHANG) > 0)
-            fail("a worker ended before it began");
-        usleep(100);
-    }
+    workers_ready(&share->ready, waiters + 1);
     share->begin_ns = begin = now_ns();
     atomic_store(&share->go, true);
     workers_wait();
@@ -127,6 +119,7 @@ holder(Share *share, const Contender *contender, int key)
     worker.expires = true;
     take(&worker, now_ns() + TAKE_NS_MAX);
     atomic_store(&share->had_ns, now_ns());
+    atomic_fetch_add(&share->ready, 1);
     for (;;)
         pause();
 }
@@ -156,16 +149,14 @@ recover_once(const Contender *contender, bool stopped, int key)
     holding = worker_fork();
     if (holding == 0)
         holder(share, contender, key);
-    while (atomic_load(&share->had_ns) == 0)
-        usleep(100);
+    workers_ready(&share->ready, 1);
     waiting = worker_fork();
     if (waiting == 0)
     {
         waiter(share, contender, key);
         _exit(0);
     }
-    while (atomic_load(&share->ready) == 0)
-        usleep(100);
+    workers_ready(&share->ready, 2);
     usleep(WAITER_SETTLES_US);
 
     since = stopped ? atomic_load(&share->had_ns) + ttl_ns : now_ns();
