@@ -132,6 +132,7 @@ waiter(Share *share, const Contender *contender, int key)
 
     worker_open(&worker, contender, 1, key);
     worker.ttl_ms = ttl_of(contender) * 2;
+    worker.expires = true;
     atomic_fetch_add(&share->ready, 1);
     take(&worker, now_ns() + TAKE_NS_MAX);
     atomic_store(&share->released_ns, now_ns()); /* by whoever had it: this is when it was seen to be free */
@@ -164,7 +165,8 @@ recover_once(const Contender *contender, bool stopped, int key)
     limit = now_ns() + ttl_ns + RECOVER_MARGIN_MS * 1000000LL;
     while (atomic_load(&share->released_ns) == 0 && now_ns() < limit)
         usleep(100);
-    kill(waiting, SIGKILL);
+    if (atomic_load(&share->released_ns) == 0)
+        kill(waiting, SIGKILL); /* else it gives the key back for the next round */
     kill(holding, SIGKILL);
     waitpid(waiting, NULL, 0);
     waitpid(holding, NULL, 0);
@@ -183,7 +185,7 @@ bench_recover(const Contender *contender, bool stopped, int rounds)
         fail("recovery needs a lock and rounds");
     for (int round = 0; round < rounds; round++)
     {
-        int64_t time = recover_once(contender, stopped, KEY + 1 + round);
+        int64_t time = recover_once(contender, stopped, KEY + (stopped ? 500 : 1) + round);
 
         if (time == NEVER)
         {
