@@ -5,7 +5,8 @@
 #   make check-assert       the same with assertions only
 #   make installcheck       tests of what is installed
 #   make demo               instances that share one book, and the locks, at work
-#   make bench, stress      figures; faults and races at length, the client's links cut after almost every byte
+#   make bench              figures beside what people use instead, into docs/benchmarks; BENCH=short takes two minutes
+#   make stress             faults and races at length, the client's links cut after almost every byte
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
 #   make client             libquantmesh and the program quantmesh; make -C client install installs them
@@ -71,9 +72,14 @@ check-assert: prepare
 installcheck:
 	test/run all
 
-demo bench: prepare
+demo: prepare
 	$(call build,ASSERT=)
-	test/$@/run
+	test/demo/run
+
+bench: prepare
+	$(call build,ASSERT=)
+	test/bench/run $(BENCH)
+	test/bench/report tmp_check/bench.csv
 
 stress: prepare
 	$(call build,ASSERT=1)

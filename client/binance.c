@@ -38,7 +38,7 @@ qm_binance_open(const QmBinanceOptions *options, QmError *error)
     }
     binance->base.functions = &qm_binance_functions;
     binance->epoll_fd = binance->timer_fd = -1;
-    binance->curl_due_ns = INT64_MAX;
+    binance->curl_due_ns = binance->clock_due_ns = INT64_MAX;
     binance->queue.end = &binance->queue.first;
     binance->flying.end = &binance->flying.first;
     if (take_options(binance, options) != QM_OK || check_options(binance) != QM_OK)
@@ -103,6 +103,7 @@ take_options(QmBinance *binance, const QmBinanceOptions *options)
     default_ms(&own->request_timeout_ms, 10000);
     default_ms(&own->silence_ms, 60000);
     default_ms(&own->reconnect_ms, 30000);
+    default_ms(&own->clock_ms, 600000);
     default_size(&own->queue_max, 1000);
     default_size(&own->in_flight_max, 8);
     default_size(&own->response_max, 8 * 1024 * 1024);
@@ -146,7 +147,8 @@ check_options(QmBinance *binance)
                                  own->connect_timeout_ms,
                                  own->request_timeout_ms,
                                  own->silence_ms,
-                                 own->reconnect_ms};
+                                 own->reconnect_ms,
+                                 own->clock_ms};
     const char *fault = NULL;
 
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++)

@@ -23,6 +23,7 @@ typedef struct QmBinanceOptions
     int64_t request_timeout_ms;  /* whole request, default 10000 */
     int64_t silence_ms;          /* a stream that says nothing for so long is dropped; default 60000 */
     int64_t reconnect_ms;        /* longest pause before a stream is connected again, default 30000 */
+    int64_t clock_ms;            /* how often the exchange's clock is read, where there is a key; default 600000 */
     size_t queue_max;            /* calls that wait or are under way, default 1000 */
     size_t in_flight_max;        /* calls under way at once, default 8 */
     size_t response_max;         /* bytes of one answer, default 8 MiB */

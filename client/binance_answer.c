@@ -18,6 +18,7 @@ static void read_trades(QmBody *body, QmExchangeAnswer *answer);
 static void read_trade(QmBody *body, const json_t *in, QmExchangeTrade *trade);
 static void read_balances(QmBody *body, QmExchangeAnswer *answer);
 static void read_markets(QmBody *body, QmExchangeAnswer *answer);
+static void read_limits(QmBody *body);
 static void read_market(QmBody *body, const json_t *in, QmExchangeMarket *market);
 static void read_filter(QmBody *body, const json_t *filter, QmExchangeMarket *market);
 
@@ -316,6 +317,34 @@ read_markets(QmBody *body, QmExchangeAnswer *answer)
         read_market(body, json_array_get(list, i), (QmExchangeMarket *) body->items + i);
     answer->markets = body->items;
     answer->market_count = count;
+    read_limits(body);
+}
+
+/* read_limits reads the rate limits that we count. Others are let be, and so is what cannot be read: markets go before them. */
+static void
+read_limits(QmBody *body)
+{
+    static const struct
+    {
+        const char *type;
+        const char *interval;
+        json_int_t count;
+    } kinds[QM_BUDGET_KINDS] = {{"REQUEST_WEIGHT", "MINUTE", 1}, {"ORDERS", "SECOND", 10}, {"ORDERS", "DAY", 1}};
+    const json_t *list = json_object_get(body->json.root, "rateLimits");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+    {
+        const json_t *in = json_array_get(list, i);
+        const char *type = json_string_value(json_object_get(in, "rateLimitType"));
+        const char *interval = json_string_value(json_object_get(in, "interval"));
+        json_int_t count = json_integer_value(json_object_get(in, "intervalNum"));
+        json_int_t limit = json_integer_value(json_object_get(in, "limit"));
+
+        for (int kind = 0; type != NULL && interval != NULL && kind < QM_BUDGET_KINDS; kind++)
+            if (strcmp(type, kinds[kind].type) == 0 && strcmp(interval, kinds[kind].interval) == 0 &&
+                count == kinds[kind].count && limit > 0)
+                body->limits[kind] = limit;
+    }
 }
 
 static void

@@ -5,6 +5,7 @@
 #ifndef QM_BINANCE_ANSWER_H
 #define QM_BINANCE_ANSWER_H
 
+#include "binance_budget.h"
 #include "binance_json.h"
 #include "exchange.h"
 
@@ -28,6 +29,7 @@ typedef struct QmBody
     void *trades;
     char (*ids)[QM_ID_SIZE];
     size_t ids_used;
+    int64_t limits[QM_BUDGET_KINDS]; /* of markets: how much is allowed; 0: not said */
 } QmBody;
 
 /* An event that was read, and the memory that it points into. */

@@ -65,7 +65,7 @@ queued(QmBinance *binance, QmRequest *request)
     return request == NULL ? binance->error.code : qm_request_queue(request);
 }
 
-/* qm_binance_measure_clock asks for the exchange's time; until the answer is there nothing leaves that is signed. */
+/* qm_binance_measure_clock asks for the exchange's time. Where clock_known is false, nothing leaves meanwhile that is signed. */
 void
 qm_binance_measure_clock(QmBinance *binance)
 {
@@ -76,10 +76,12 @@ qm_binance_measure_clock(QmBinance *binance)
     request = qm_request_new(binance, &time_endpoint, NULL, NULL);
     if (request == NULL)
     {
+        binance->clock_due_ns = qm_grown_ns() + binance->options.clock_ms * QM_NS_PER_MS;
         binance->clock_known = true; /* no memory: what is signed with the old offset is refused at worst */
         return;
     }
     binance->clock_asked = true;
+    binance->clock_due_ns = INT64_MAX;
     qm_list_prepend(&binance->queue, request);
     binance->queued++;
     qm_binance_rearm(binance);

@@ -88,10 +88,10 @@ struct QmBinance
     size_t queued;
     size_t in_flight;
     bool closing;
-    bool clock_known; /* offset_us was measured, or could not be; until then nothing that is signed leaves */
-    bool clock_asked; /* the answer is under way */
-    int64_t clock_due_ns;
-    int64_t offset_us; /* the exchange's clock minus ours */
+    bool clock_known;     /* offset_us was measured, or could not be; until then nothing that is signed leaves */
+    bool clock_asked;     /* the answer is under way */
+    int64_t clock_due_ns; /* when it is measured again; INT64_MAX: while the answer is under way, and without a key */
+    int64_t offset_us;    /* the exchange's clock minus ours */
     QmStreams *streams;
 };
 

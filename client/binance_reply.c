@@ -15,6 +15,7 @@
 #include "moment.h"
 
 #define BODY_FIRST 4096
+#define CLOCK_HURRY 10               /* a clock that could not be read is read again so much sooner */
 #define RETRY_AFTER_MAX_S 259200     /* Binance bans for three days at most */
 #define RETRY_AFTER_DEFAULT_MS 60000 /* the longest window of weights, where the answer does not say */
 
@@ -22,6 +23,7 @@ static void give_failure(QmRequest *request, CURLcode result);
 static void give_error(QmRequest *request, int http_status);
 static void give_body(QmRequest *request, int http_status);
 static bool is_about(const QmRequest *request, const QmExchangeAnswer *answer);
+static void tell_limits(QmBinance *binance, const QmBody *body);
 static void clock_measured(QmRequest *request, const QmExchangeAnswer *answer);
 static void block(QmRequest *request, const QmVerdict *verdict);
 
@@ -148,8 +150,19 @@ give_body(QmRequest *request, int http_status)
     }
     if (request->done == NULL)
         clock_measured(request, &answer);
+    if (fine)
+        tell_limits(request->binance, &body);
     qm_reply_give(request, &answer);
     qm_body_free(&body);
+}
+
+/* tell_limits passes on what the exchange allows, where it has said so. */
+static void
+tell_limits(QmBinance *binance, const QmBody *body)
+{
+    for (int kind = 0; kind < QM_BUDGET_KINDS; kind++)
+        if (body->limits[kind] > 0)
+            binance->budget->functions->limit(binance->budget, (QmBudgetKind) kind, body->limits[kind]);
 }
 
 /* is_about says whether an answer is about the order that was asked for. */
@@ -185,6 +198,8 @@ qm_reply_give(QmRequest *request, QmExchangeAnswer *answer)
         /* Not known is better than nothing leaving: what is signed with a wrong clock is refused, and measured again. */
         binance->clock_known = true;
         binance->clock_asked = false;
+        binance->clock_due_ns = qm_grown_ns() + binance->options.clock_ms * QM_NS_PER_MS /
+                                                    (answer->outcome == QM_EXCHANGE_DONE ? 1 : CLOCK_HURRY);
         if (answer->outcome != QM_EXCHANGE_DONE && !binance->closing)
             qm_binance_notice(binance, "the exchange's clock could not be read: %s", answer->message);
     }

@@ -99,9 +99,13 @@ qm_request_queue(QmRequest *request)
 void
 qm_requests_advance(QmBinance *binance)
 {
-    size_t removals_max = binance->queued;
-    QmRequest *request = binance->queue.first;
+    size_t removals_max;
+    QmRequest *request;
 
+    if (binance->clock_due_ns <= qm_grown_ns())
+        qm_binance_measure_clock(binance);
+    removals_max = binance->queued;
+    request = binance->queue.first;
     while (request != NULL && removals_max > 0)
     {
         QmRequest *next = request->next;
@@ -338,7 +342,7 @@ qm_list_remove(QmRequestList *list, QmRequest *request)
 int64_t
 qm_requests_due_ns(QmBinance *binance)
 {
-    int64_t due_ns = INT64_MAX;
+    int64_t due_ns = binance->clock_due_ns;
     int64_t now_ns = qm_grown_ns();
 
     for (const QmRequest *request = binance->queue.first; request != NULL; request = request->next)

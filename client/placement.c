@@ -6,8 +6,10 @@
  */
 #include "placement.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "error.h"
 #include "moment.h"
@@ -31,11 +33,19 @@ qm_outcome_name(QmOutcome outcome)
     return outcomes[outcome];
 }
 
-/* qm_request_id_take takes what the caller has given as name, or draws one. */
+/*
+ * qm_request_id_take takes what the caller has given as name, or draws one:
+ * lib-, the milliseconds since 1970 in 12 digits, 16 random bytes, in hex. The
+ * time keeps ids of one time together in their index, which else would be read
+ * all over with each placement. It is for nothing else: an id is unique by its 128
+ * random bits alone, so that clocks which differ, or are set back, do no harm.
+ */
 QmCode
 qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const char *given, const char *name, QmError *error)
 {
     unsigned char bytes[DRAWN_BYTES];
+    struct timespec now;
+    int length;
 
     if (given != NULL)
     {
@@ -57,9 +67,13 @@ qm_request_id_take(char request_id[QM_REQUEST_ID_SIZE], const char *given, const
                             "Give it a value of your own.",
                             "the system has no source of random numbers to draw %s from",
                             name);
-    memcpy(request_id, "lib-", 5);
+    clock_gettime(CLOCK_REALTIME, &now);
+    length = snprintf(request_id,
+                      QM_REQUEST_ID_SIZE,
+                      "lib-%012" PRIx64,
+                      (uint64_t) now.tv_sec * 1000 + (uint64_t) (now.tv_nsec / QM_NS_PER_MS));
     for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(request_id + 4 + 2 * i, 3, "%02x", bytes[i]);
+        length += snprintf(request_id + length, QM_REQUEST_ID_SIZE - (size_t) length, "%02x", bytes[i]);
     return QM_OK;
 }
 

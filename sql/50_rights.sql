@@ -35,6 +35,11 @@ BEGIN ATOMIC
         ('trader', 'EXECUTE ON FUNCTION quantmesh.resolve_cancel(text, bigint, text, text, text)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.save_strategy_state(text, text, text, json, bigint, text, bigint)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.load_strategy_state(text, text, text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.take_budget(text, integer, integer, integer, boolean, boolean, text)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.note_budget(text, text, bigint)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.block_budget(text, interval)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.set_budget_limit(text, text, bigint)'),
+        ('trader', 'SELECT ON quantmesh.rate_budgets'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.request_snapshot(text, text)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.submit_snapshot(text, text, bigint, timestamptz, timestamptz, jsonb, jsonb, jsonb, boolean)'),
         ('trader', 'USAGE ON TYPE quantmesh.placement'),
@@ -100,6 +105,7 @@ BEGIN ATOMIC
         ('reader', 'SELECT ON quantmesh.reconcile_runs'),
         ('reader', 'SELECT ON quantmesh.order_metrics'),
         ('reader', 'SELECT ON quantmesh.order_denials'),
+        ('reader', 'SELECT ON quantmesh.rate_budgets'),
         ('reader', 'EXECUTE ON FUNCTION quantmesh.instance_lease_left(text)'),
         ('reader', 'SELECT ON quantmesh.instances'),
         ('reader', 'SELECT ON quantmesh.assignments'),
@@ -152,6 +158,7 @@ BEGIN ATOMIC
         ('operator', 'SELECT ON quantmesh.housekeeping_progress'),
         ('operator', 'SELECT ON quantmesh.fill_opening'),
         ('operator', 'SELECT ON quantmesh.fill_sum'),
+        ('operator', 'SELECT ON quantmesh.rate_budget'),
         ('operator', 'SELECT ON quantmesh.role_right'),
         ('operator', 'SELECT ON quantmesh.fence_floor')
     ) AS o (privilege, statement)

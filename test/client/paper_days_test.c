@@ -269,8 +269,8 @@ a_day_with_restarts_has_the_audit_of_one_without(void **state)
     day_open(&second, seed, journal);
     for (int i = 0; i < 5; i++)
     {
-        day_run(&first, day_calls() / 50);
-        day_run(&second, day_calls() / 50);
+        day_run(&first, CALLS / 50);
+        day_run(&second, CALLS / 50);
         day_reopen(&second);
         qt_money_is_all_there(second.world, &second.setup, second.given);
     }

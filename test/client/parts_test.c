@@ -6,10 +6,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "connect.h"
 #include "decode.h"
 #include "json.h"
+#include "moment.h"
+#include "placement.h"
 #include "retry.h"
 #include "version.h"
 
@@ -290,6 +293,41 @@ test_texts(void **state)
     assert_true(qm_error_passes("57P01") && qm_error_passes("40001") && !qm_error_passes("28P01"));
 }
 
+/* Request ids that the library draws grow with time, and are never alike; the caller's own are left as they are. */
+static void
+test_request_ids(void **state)
+{
+    static char ids[3000][QM_REQUEST_ID_SIZE];
+    char own[QM_REQUEST_ID_SIZE + 1];
+    struct timespec now;
+    char stamp[13] = "";
+    QmError error;
+
+    (void) state;
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (int i = 0; i < 3000; i++)
+    {
+        assert_ok(qm_request_id_take(ids[i], NULL, "request_id", &error), &error);
+        assert_int_equal(strlen(ids[i]), 4 + 12 + 32);
+        assert_int_equal(strspn(ids[i] + 4, "0123456789abcdef"), 44);
+        for (int j = 0; j < i; j++)
+            assert_int_not_equal(strcmp(ids[i] + 16, ids[j] + 16), 0);
+        assert_true(i == 0 || memcmp(ids[i], ids[i - 1], 16) >= 0);
+        if (i % 1000 == 0)
+            qm_moment_sleep(2);
+    }
+    assert_true(strncmp(ids[0], "lib-", 4) == 0 && memcmp(ids[0], ids[2999], 16) < 0);
+    memcpy(stamp, ids[0] + 4, 12);
+    assert_in_range(strtoll(stamp, NULL, 16), now.tv_sec * 1000, now.tv_sec * 1000 + 60000);
+
+    memset(own, 'x', sizeof(own) - 1);
+    own[sizeof(own) - 1] = '\0';
+    assert_code(qm_request_id_take(ids[0], own, "request_id", &error), QM_ERROR_ARGUMENT, &error);
+    own[sizeof(own) - 2] = '\0';
+    assert_ok(qm_request_id_take(ids[0], own, "request_id", &error), &error);
+    assert_string_equal(ids[0], own);
+}
+
 int
 main(void)
 {
@@ -303,6 +341,7 @@ main(void)
         cmocka_unit_test(test_refused_connections),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_request_ids),
     };
 
     return cmocka_run_group_tests_name("parts", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(98);
+SELECT plan(100);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -100,6 +100,10 @@ INSERT INTO expected_function VALUES
 ('f', 'markets_changed', '', 'void', 'v', 0),
 ('f', 'save_strategy_state', 'account text, symbol text, strategy text, document json, version bigint, instance text DEFAULT NULL::text, epoch bigint DEFAULT NULL::bigint', 'bigint', 'v', 2),
 ('f', 'load_strategy_state', 'account text, symbol text, strategy text, OUT version bigint, OUT document json, OUT instance text, OUT saved_at timestamp with time zone', 'record', 'v', 0),
+('f', 'take_budget', 'account text, weight integer, orders_10s integer DEFAULT 0, orders_day integer DEFAULT 0, urgent boolean DEFAULT false, ahead boolean DEFAULT false, address text DEFAULT NULL::text, OUT kind text, OUT taken integer, OUT wait_ms bigint, OUT window_left_ms bigint, OUT window_age_ms bigint, OUT used bigint, OUT allowed bigint', 'SETOF record', 'v', 5),
+('f', 'note_budget', 'account text, kind text, used bigint', 'bigint', 'v', 0),
+('f', 'block_budget', 'account text, hold interval', 'timestamp with time zone', 'v', 0),
+('f', 'set_budget_limit', 'account text, kind text, allowed bigint', 'boolean', 'v', 0),
 ('f', 'import_market', 'account text, market jsonb', 'boolean', 'v', 0),
 ('f', 'import_orders', 'account text, orders jsonb', 'bigint', 'v', 0),
 ('f', 'import_positions', 'account text, positions jsonb', 'void', 'v', 0),
@@ -136,7 +140,8 @@ SELECT is_empty(
                            'cancel_exchange_order', 'cancel_orders', 'resolve_cancel', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume',
                            'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted',
                            'request_snapshot', 'submit_snapshot', 'reconcile', 'set_reconcile', 'resolve_discrepancy',
-                           'register_instance', 'heartbeat', 'finish_task', 'leave_instance', 'assign_market', 'instance_lease_left', 'tell_state')
+                           'register_instance', 'heartbeat', 'finish_task', 'leave_instance', 'assign_market', 'instance_lease_left', 'tell_state',
+                           'take_budget', 'note_budget', 'block_budget', 'set_budget_limit')
          AND obj_description(f.oid, 'pg_proc') !~ format('\m%s\M[^.]*:', a.name)
          AND NOT (f.proname IN ('cancel_exchange_order', 'cancel_orders') AND a.name = 'account') $$,
     'comments on functions of orders name every argument');
@@ -211,8 +216,9 @@ SELECT set_has(
     'tables with user data are dumped');
 SELECT is_empty(
     $$ SELECT oid::regclass FROM member_relation WHERE relkind = 'r'
-       EXCEPT SELECT c::regclass FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'quantmesh' $$,
-    'no table is left out of dumps');
+       EXCEPT SELECT c::regclass FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'quantmesh'
+       EXCEPT SELECT 'quantmesh.rate_budget'::regclass $$,
+    'no table is left out of dumps, but for what is over in a day');
 SELECT is_empty(
     $$ SELECT t.tgname FROM pg_trigger AS t JOIN member_relation AS c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal $$,
     'no table has a trigger');
@@ -238,7 +244,8 @@ CREATE FUNCTION pg_temp.columns_of(relation regclass) RETURNS text LANGUAGE sql 
 $$;
 SELECT has_view('quantmesh'::name, v::name, format('view %s is there', v))
     FROM unnest(ARRAY['locks', 'lock_waits', 'lock_metrics', 'lock_conflicts', 'lock_engine', 'order_transitions', 'open_orders', 'order_history', 'positions',
-                      'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks']) AS v;
+                      'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks',
+                      'rate_budgets']) AS v;
 SELECT is_empty(
     $$ SELECT c.oid::regclass FROM member_relation AS c
        WHERE c.relkind = 'v' AND pg_get_viewdef(c.oid) ~ 'account_is_visible' <> coalesce('security_barrier=true' = ANY (c.reloptions), false) $$,
@@ -345,6 +352,9 @@ SELECT is(pg_temp.columns_of('quantmesh.tasks'),
     'account text, task_id bigint, kind text, symbol text, state text, order_id bigint, client_order_id text, exchange_order_id text, addressee text, '
     'instance text, attempts integer, created_at timestamp with time zone, not_before timestamp with time zone, taken_at timestamp with time zone, '
     'owned_until timestamp with time zone, finished_at timestamp with time zone, detail jsonb, message text', 'columns of tasks');
+SELECT is(pg_temp.columns_of('quantmesh.rate_budgets'),
+    'account text, kind text, allowed bigint, used bigint, reported bigint, window_end timestamp with time zone, blocked_until timestamp with time zone',
+    'columns of rate_budgets');
 SELECT is(pg_temp.columns_of('quantmesh.orders'),
     'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, post_only boolean, '
     'reduce_only boolean, slot text, strategy text, instance text, epoch bigint, owner text, request_id text, origin text, replaces bigint, client_order_id '

@@ -11,7 +11,7 @@ CREATE ROLE qm_rights_member IN ROLE qm_rights_trader;
 CREATE ROLE qm_rights_reader;
 CREATE ROLE qm_rights_operator;
 
-SELECT plan(1426);
+SELECT plan(1552);
 
 -- Runs one statement as a role and undoes it. Returns ok or the SQLSTATE.
 CREATE FUNCTION pg_temp.run_as(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -73,7 +73,9 @@ INSERT INTO deed VALUES
     (format('SELECT quantmesh.cancel_order(''mine'', %s)', :mine_id), 'tmo'),
     ('SELECT quantmesh.cancel_exchange_order(''mine'', ''A-USD'', ''x'')', 'tmo'),
     ('SELECT quantmesh.cancel_orders(''mine'')', 'tmo'),
-    (format('SELECT quantmesh.resolve_cancel(''mine'', %s, ''done'')', :mine_id), 'tmo');
+    (format('SELECT quantmesh.resolve_cancel(''mine'', %s, ''done'')', :mine_id), 'tmo'),
+    ('SELECT quantmesh.take_budget(''mine'', 1)', 'tmo'), ('SELECT quantmesh.note_budget(''mine'', ''weight'', 1)', 'tmo'),
+    ('SELECT quantmesh.block_budget(''mine'', ''1 s'')', 'tmo'), ('SELECT quantmesh.set_budget_limit(''mine'', ''weight'', 1)', 'tmo');
 INSERT INTO deed SELECT replace(replace(replace(statement, '''mine''', '''other'''), :'mine_id', :'other_id'), :'mine_fence', :'other_fence'), 'o' FROM deed;
 INSERT INTO deed VALUES
     (format('SELECT quantmesh.settle_order(''mine'', %s, ''canceled'', ''test'')', :mine_id), 'o'),
@@ -93,9 +95,10 @@ INSERT INTO deed VALUES
     ('SELECT quantmesh.change_state(''mine'', NULL, ''active'', ''x'', false, ''x'')', ''), ('SELECT quantmesh.add_market(NULL)', ''), ('SELECT quantmesh.change_market(NULL, NULL)', ''),
     ('SELECT quantmesh.check_name(''x'', ''x'')', ''), ('SELECT quantmesh.derive_assets(''x'')', '');
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh.%I', v), 'tmro'
-    FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks']) AS v;
+    FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks', 'rate_budgets']) AS v;
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh_compat.%I', v), 'ro' FROM unnest(ARRAY['orders', 'trades', 'reconciliation_history']) AS v;
-CREATE TEMP TABLE data_table AS SELECT c.relname AS name FROM pg_class AS c JOIN pg_extension AS e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'quantmesh';
+CREATE TEMP TABLE data_table AS SELECT c.relname AS name FROM pg_class AS c JOIN pg_extension AS e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'quantmesh'
+    UNION ALL VALUES ('rate_budget');
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh.%I', name), 'o' FROM data_table;
 INSERT INTO deed SELECT format('%s quantmesh.%I', verb, name), '' FROM data_table, unnest(ARRAY['DELETE FROM', 'TRUNCATE', 'INSERT INTO quantmesh.account SELECT * FROM quantmesh.account; DELETE FROM']) AS verb;
 INSERT INTO deed VALUES ('UPDATE quantmesh.orders SET state = state', ''), ('UPDATE quantmesh.discrepancies SET account = account', ''), ('LOCK quantmesh.market', ''),

@@ -63,6 +63,10 @@ my %needs_preload = (
 	forget_replies     => "SELECT quantmesh.forget_replies()",
 	worker_rows        => "SELECT * FROM quantmesh.workers",
 	save_strategy_state => "SELECT quantmesh.save_strategy_state('a', 'S', 'grid', '{}', 0)",
+	take_budget        => "SELECT * FROM quantmesh.take_budget('a', 1)",
+	note_budget        => "SELECT quantmesh.note_budget('a', 'weight', 1)",
+	block_budget       => "SELECT quantmesh.block_budget('a', '1 s')",
+	set_budget_limit   => "SELECT quantmesh.set_budget_limit('a', 'weight', 1)",
 	change_exposure    => "SELECT quantmesh.change_exposure('a', 'S', 0, 0, 0, 0)",
 	recompute_position => "SELECT quantmesh.recompute_position('a', 'S', 'grid')",
 );
