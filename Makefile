@@ -6,7 +6,8 @@
 #   make installcheck       tests of what is installed
 #   make demo               three instances that trade one account at a paper exchange; one is killed on the way
 #   make demo-locks         the locks at work, and a book of orders without an exchange
-#   make bench, stress      figures; faults and races at length, the client's links cut after almost every byte
+#   make bench              figures beside what people use instead, into docs/benchmarks; BENCH=short takes two minutes
+#   make stress             faults and races at length, the client's links cut after almost every byte
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
 #   make client             libquantmesh and the program quantmesh; make -C client install installs them
@@ -83,7 +84,8 @@ demo-locks: prepare
 
 bench: prepare
 	$(call build,ASSERT=)
-	test/bench/run
+	test/bench/run $(BENCH)
+	test/bench/report tmp_check/bench.csv
 
 stress: prepare
 	$(call build,ASSERT=1)
@@ -91,6 +93,7 @@ stress: prepare
 	test/fault/exchange
 	test/fault/run
 	test/fault/orders
+	test/fault/trading
 	test/fault/take_over
 	QM_FAULTS=full QM_ONLY=fault test/run client
 

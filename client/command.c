@@ -92,7 +92,7 @@ is_file(const char *argument)
 {
     size_t length = strlen(argument);
 
-    return strncmp(argument, "--config", strlen("--config")) == 0 ||
+    return strcmp(argument, "--config") == 0 || strncmp(argument, "--config=", strlen("--config=")) == 0 ||
            (length > 5 && strcmp(argument + length - 5, ".yaml") == 0) ||
            (length > 4 && strcmp(argument + length - 4, ".yml") == 0);
 }

@@ -172,7 +172,8 @@ struct QmRunAccount
     const char *name;
     const QmExchangeConfig *config;
     QmExchange *exchange;
-    QmBudget *budget; /* NULL: the exchange's own */
+    QmBudget *budget;        /* NULL: the exchange's own */
+    QmClient *budget_client; /* of a shared one */
     bool user_up;
     bool market_up;
     bool draining; /* reports are held back until all markets are synchronized */

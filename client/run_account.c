@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "binance.h"
+#include "budget_shared.h"
 #include "error.h"
 #include "moment.h"
 
 #define ASK_AGAIN_MS 1000
+#define BUDGET_TIMEOUT_MS 1000
 #define MARKETS_MAX 100 /* of one question */
 
 /* Of what the log was told last. */
@@ -24,7 +26,7 @@ enum
     SAID_NOTICE
 };
 
-static QmBudget *unlimited(void);
+static QmBudget *budget_of(QmRunAccount *account);
 static void listen(void *argument, const QmExchangeEvent *event);
 static void warn_once(QmRunAccount *account, int kind, const char *message, const char *why);
 static void stream_up(QmRunAccount *account);
@@ -52,8 +54,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     bool fine;
 
     qm_run_addresses(run, account->config, &options);
-    if (run->follow != NULL)
-        options.budget = account->budget = unlimited();
+    options.budget = account->budget = budget_of(account);
     account->exchange = qm_binance_open(&options, &error);
     if (account->exchange == NULL)
     {
@@ -88,14 +89,38 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     return fine;
 }
 
-/* unlimited returns a budget for data that come as fast as they are taken in: limits are of time, which that has none of. */
+/*
+ * budget_of returns the count of an account's requests: one that all instances share
+ * where there are many; none for data that come as fast as they are taken in, since
+ * limits are of time; NULL: the exchange's own count.
+ */
 static QmBudget *
-unlimited(void)
+budget_of(QmRunAccount *account)
 {
-    QmBudget *budget = qm_budget_local();
+    const QmRun *run = account->run;
+    const QmDatabaseConfig *database = &run->config->database;
+    const QmClientOptions options = {
+        .conninfo = database->dsn.value,
+        .application_name = "quantmesh run",
+        .retry = qm_retry_policy("none"),
+        .connect_timeout_ms = BUDGET_TIMEOUT_MS,
+        .call_timeout_ms = BUDGET_TIMEOUT_MS,
+    };
+    QmBudget *budget = NULL;
 
-    for (int kind = 0; budget != NULL && kind < QM_BUDGET_KINDS; kind++)
-        budget->functions->limit(budget, (QmBudgetKind) kind, INT32_MAX);
+    if (run->follow != NULL)
+    {
+        budget = qm_budget_local();
+        for (int kind = 0; budget != NULL && kind < QM_BUDGET_KINDS; kind++)
+            budget->functions->limit(budget, (QmBudgetKind) kind, INT32_MAX);
+    }
+    else if (database->type == QM_DATABASE_POSTGRES)
+    {
+        account->budget_client = qm_client_new(&options);
+        if (account->budget_client != NULL)
+            budget =
+                qm_budget_shared(&(QmBudgetSharedOptions){.client = account->budget_client, .account = account->name});
+    }
     return budget;
 }
 

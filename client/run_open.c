@@ -326,6 +326,7 @@ qm_run_close(QmRun *run)
             run->accounts[i].exchange->functions->close(run->accounts[i].exchange);
         if (run->accounts[i].budget != NULL)
             run->accounts[i].budget->functions->free(run->accounts[i].budget);
+        qm_client_free(run->accounts[i].budget_client);
         free(run->accounts[i].balances);
     }
     qm_member_close(run->member);

@@ -44,28 +44,20 @@ measure() {
 # summarize TARGET reads lines "ours theirs ours_cpu theirs_cpu" and prints the median rates, the median ratio, its
 # interval, the median processor times, and the target, if there is one: met by the whole interval, within it, or missed.
 summarize() {
-    awk -v target="$1" '
-        function sort(a, n,   i, j, t) {
-            for (i = 2; i <= n; i++) for (j = i; j > 1 && a[j - 1] > a[j]; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
-        }
-        function median(a, n) { return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]) / 2 }
+    awk -v target="$1" -f test/bench/median.awk -f <(
+        cat <<'AWK'
         { n++; ours[n] = $1; theirs[n] = $2; ratio[n] = $1 / $2; ours_cpu[n] = $3; theirs_cpu[n] = $4 }
         END {
             sort(ours, n); sort(theirs, n); sort(ratio, n); sort(ours_cpu, n); sort(theirs_cpu, n)
-            # The k-th smallest and largest ratios enclose the median with probability 1 - 2 P(Binomial(n, 1/2) < k).
-            choose = 1; below = 0; k = 1; confidence = 1 - 2 * 0.5 ^ n
-            for (i = 0; i < n / 2 - 1; i++) {
-                below += choose * 0.5 ^ n
-                if (i > 0 && 1 - 2 * below < 0.95) break
-                k = i + 1; confidence = 1 - 2 * below
-                choose = choose * (n - i) / (i + 1)
-            }
-            interval = sprintf("[%.3f, %.3f] at %.1f %%", ratio[k], ratio[n + 1 - k], 100 * confidence)
+            interval(n)
+            range = sprintf("[%.3f, %.3f] at %.1f %%", ratio[k], ratio[n + 1 - k], 100 * confidence)
             cpu = sprintf("%.1f / %.1f", median(ours_cpu, n), median(theirs_cpu, n))
             verdict = ratio[k] >= target ? "met" : ratio[n + 1 - k] >= target ? "within" : "missed"
             verdict = target == "" ? "" : sprintf("%.2f %s", target, verdict)
-            printf "%9.0f %9.0f %7.3f   %-26s %-13s %s\n", median(ours, n), median(theirs, n), median(ratio, n), interval, cpu, verdict
-        }'
+            printf "%9.0f %9.0f %7.3f   %-26s %-13s %s\n", median(ours, n), median(theirs, n), median(ratio, n), range, cpu, verdict
+        }
+AWK
+    )
 }
 
 # lines_begin TITLE prints what the following lines are about, and their heading.
@@ -81,6 +73,7 @@ line() {
     local label=$1 clients=$2 target=$3 ours=$4 theirs=$5 pair first second a b c d rates=()
     # shellcheck disable=SC2053 # a pattern
     if [[ $label != ${QM_BENCH_LINES:-*} ]]; then return; fi
+    if [[ -n $target ]]; then printf '%s,"%s",%d,0,ours,target,%s\n' "$part" "$label" "$clients" "$target" >&3; fi
     for first in "$ours" "$theirs"; do # both warm up
         "$first" >/dev/null || qm_fail "$label: $first failed"
     done
@@ -95,7 +88,7 @@ line() {
         read -r a b _ <<<"$first"
         read -r c d _ <<<"$second"
         rates+=("$a $c $b $d")
-        printf '%s,"%s",%d,%d,%s,%s,%s,%s\n' "$part" "$label" "$clients" "$pair" "$a" "$c" "$b" "$d" >&3
+        printf "$part,\"$label\",$clients,$pair,%s,%s,%s\n" ours per_s "$a" theirs per_s "$c" ours cpu_us "$b" theirs cpu_us "$d" >&3
     done
     printf '%-44s ' "$label"
     printf '%s\n' "${rates[@]}" | summarize "$target"

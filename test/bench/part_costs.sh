@@ -28,7 +28,7 @@ costs_once() {
         figures=$(measure "test/bench/costs_$script.sql" 1 1 -U trader -D key=order:binance:BTCUSDT:10000)
     fi || qm_fail "$label failed"
     read -r rate cpu _ <<<"$figures"
-    printf 'costs,"%s",1,%d,%s,,%s,\n' "$label" "$round" "$rate" "$cpu" | tee -a "$TMPDIR/costs.csv" >&3
+    printf "costs,\"$label\",1,$round,ours,%s,%s\n" per_s "$rate" cpu_us "$cpu" | tee -a "$TMPDIR/costs.csv" >&3
 }
 
 # part_costs measures every kind in turn, several times, and prints medians.
@@ -62,8 +62,8 @@ SQL
     printf '%-32s %12s %12s %14s\n' "" "latency us" "CPU us" "over SELECT 1"
     awk -F, '
         { split($0, quoted, "\""); label = quoted[2]; n = split(quoted[3], field, ",") }
-        !(label in runs) { order[++labels] = label }
-        { k = ++runs[label]; latency[label, k] = 1e6 / field[4]; cpu[label, k] = field[6] }
+        field[5] == "per_s" { if (!(label in runs)) order[++labels] = label; latency[label, ++runs[label]] = 1e6 / field[6] }
+        field[5] == "cpu_us" { cpu[label, runs[label]] = field[6] }
         function median(a, label, n,   i, j, t, s) {
             for (i = 1; i <= n; i++) s[i] = a[label, i]
             for (i = 2; i <= n; i++) for (j = i; j > 1 && s[j - 1] > s[j]; j--) { t = s[j]; s[j] = s[j - 1]; s[j - 1] = t }

@@ -57,7 +57,8 @@ history_first_orders() {
             time=$(history_first_order "$database")
             [[ -n $time ]] || qm_fail "no first order in database $database"
             echo "$time"
-        done | sort -g | awk -v "database=$database" '
+        done | tee >(awk -v "database=$database" '{ printf "history,\"first order, database %s\",1,%d,ours,ms,%s\n", database, NR, $1 }' >&3) |
+            sort -g | awk -v "database=$database" '
             { ms[NR] = $1 }
             END { printf "first order after a start, database %s: median %.1f ms, range %.1f to %.1f\n", database, ms[3], ms[1], ms[NR] }'
     done

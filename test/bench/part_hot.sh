@@ -21,7 +21,9 @@ hot_mix() {
         qm_fail "pgbench failed: $out"
     printf '\nHeap-only updates: lives of %s; %d clients with %d orders each\n' "$3" "$clients" "$places"
     hot_print
-    psql -AtX -F, -c "SELECT 'hot', kind, $clients, $1, sum(hot), sum(updates), NULL, NULL FROM bench.change GROUP BY kind" >&3
+    psql -AtX -F, -c "SELECT 'hot', kind, $clients, 1, 'mix $1', figure, value
+        FROM (SELECT kind, sum(hot) AS hot, sum(updates) AS updates FROM bench.change GROUP BY kind) AS c,
+        LATERAL (VALUES ('heap_only', hot), ('updates', updates)) AS f (figure, value)" >&3
     qm_cluster_stop "hot_$1"
 }
 

@@ -250,7 +250,7 @@ compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
         if (is_event(line, "end"))
             json_object_del(slots, slot);
         if (is_event(line, "order") || is_event(line, "end"))
-            json_object_set(orders, qt_paper_text(line, "client_id"), json_incref((json_t *) (uintptr_t) line));
+            json_object_set(orders, qt_paper_text(line, "client_id"), (json_t *) (uintptr_t) line);
     }
     json_object_foreach(orders, client_id, order) compare_order(store, order);
     agreement->never = atoi(ask(store, "SELECT count(*) FROM orders WHERE exchange_order_id IS NULL", NULL, NULL));

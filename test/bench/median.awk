@@ -1,0 +1,21 @@
+# Medians and their intervals, for the parts and for the report.
+
+# sort orders a[1] ... a[n].
+function sort(a, n,   i, j, t) {
+    for (i = 2; i <= n; i++) for (j = i; j > 1 && a[j - 1] > a[j]; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
+}
+
+# median returns that of sorted values.
+function median(a, n) { return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]) / 2 }
+
+# interval finds k and confidence: the k-th smallest and the k-th largest of n values enclose the median with probability
+# 1 - 2 P(Binomial(n, 1/2) < k), at least 95 % where n allows it.
+function interval(n,   i, choose, below) {
+    choose = 1; below = 0; k = 1; confidence = 1 - 2 * 0.5 ^ n
+    for (i = 0; i < n / 2 - 1; i++) {
+        below += choose * 0.5 ^ n
+        if (i > 0 && 1 - 2 * below < 0.95) break
+        k = i + 1; confidence = 1 - 2 * below
+        choose = choose * (n - i) / (i + 1)
+    }
+}

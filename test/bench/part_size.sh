@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+#
+# Markets, memory and instructions: what placing costs where there are many markets, what a backend and the server take
+# for quantmesh, and how many instructions of the server a call is.
+
+# markets_create makes markets M0 ... M9999.
+markets_create() {
+    psql -qX -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
+SELECT count(quantmesh.set_market('binance', 'M' || n, base_asset => 'M' || n, quote_asset => 'USDT', tick_size => 0.01, step_size => 0.00001, min_quantity => 0.00001,
+    max_quantity => 9000, min_notional => 5)) FROM generate_series(0, 9999) AS n;
+SQL
+}
+
+# part_markets spreads the same load over 10, 1,000 and 10,000 markets, in turn.
+part_markets() {
+    local round count name figures counts=(10 1000 10000)
+    contend_begin
+    markets_create
+    for ((round = 1; round <= contend_rounds; round++)); do
+        if ((round % 2 == 0)); then counts=(10000 1000 10); else counts=(10 1000 10000); fi
+        for count in "${counts[@]}"; do
+            for name in place insert; do
+                figures=$(contend_orders "$name" 8 "$count") || exit 1
+                figures_write "$count markets" 8 "$round" "$name" "$figures"
+                printf '%5d markets, round %d: %-8s %s\n' "$count" "$round" "$name" "$figures"
+            done
+        done
+    done
+}
+
+# private_kb PID prints what a process has for itself alone.
+private_kb() {
+    awk '/^Private_/ { sum += $2 } END { print sum }' "/proc/$1/smaps_rollup"
+}
+
+# backend_kb WHAT SQL prints the private memory of a backend that has run the statement many times.
+backend_kb() {
+    local pid kb input=$QM_SCRATCH/tmp/backend
+    mkfifo "$input"
+    psql -AtqX <"$input" >"$QM_SCRATCH/tmp/backend.out" 3>&- &
+    exec 4>"$input"
+    rm "$input"
+    printf '%s\n' "$2" 'SELECT pg_backend_pid();' >&4
+    for _ in {1..300}; do
+        pid=$(tail -n 1 "$QM_SCRATCH/tmp/backend.out")
+        if [[ $pid =~ ^[0-9]+$ ]]; then break; fi
+        sleep 0.1
+    done
+    kb=$(private_kb "$pid")
+    exec 4>&-
+    wait $!
+    printf '%s,"%s",1,1,backend,private_kb,%s\n' "$part" "$1" "$kb" >&3
+    printf '%-44s %s kB\n' "$1" "$kb"
+}
+
+# part_memory measures backends after work, and shared memory by its names.
+part_memory() {
+    local shared
+    contend_begin
+    psql -qX -c "TRUNCATE quantmesh.orders, quantmesh.live_order"
+    backend_kb "a backend that has done nothing" "SELECT 1 \\g /dev/null"
+    backend_kb "after 1,000 INSERTs" "DO \$\$ BEGIN FOR n IN 1..1000 LOOP INSERT INTO bench.desk VALUES (n, n); END LOOP; END \$\$;"
+    backend_kb "after 1,000 try_xact_lock" "DO \$\$ BEGIN FOR n IN 1..1000 LOOP PERFORM quantmesh.try_xact_lock('bench'); END LOOP; END \$\$;"
+    backend_kb "after 1,000 place_order" "DO \$\$ BEGIN FOR n IN 1..200 LOOP PERFORM quantmesh.place_order('binance', 'BTCUSDT', 'buy', 20000 + n, 0.01); END LOOP; END \$\$;
+$(printf "SELECT state FROM quantmesh.place_order('binance', 'BTCUSDT', 'buy', 30000 + %d, 0.01) \\\\g /dev/null\n" {1..800})"
+    shared=$(psql -AtX -c "SELECT sum(allocated_size) / 1024 FROM pg_shmem_allocations WHERE name ILIKE 'quantmesh%'")
+    printf '%s,"shared memory of quantmesh, at %s connections",1,1,server,shared_kb,%s\n' "$part" \
+        "$(psql -AtX -c 'SHOW max_connections')" "${shared%%.*}" >&3
+    printf 'shared memory: %s kB\n' "${shared%%.*}"
+}
+
+# part_instructions counts instructions of one backend, where the machine lets perf count them.
+part_instructions() {
+    local counted name
+    if ! counted=$(perf stat -x, -e instructions:u true 2>&1) || [[ ! $counted =~ ^[0-9] ]]; then
+        printf '%s,"perf stat counts no instructions here",1,1,,unavailable,1\n' "$part" >&3
+        printf 'instructions: perf stat counts none on this machine\n'
+        return
+    fi
+    contend_begin
+    for name in quantmesh-transaction advisory-transaction place insert; do instructions_of "$name"; done
+}
+
+# instructions_of NAME attaches perf to the server's processes while one client runs.
+instructions_of() {
+    local pid figures count output=$QM_SCRATCH/tmp/perf
+    pid=$(head -n 1 "$PGHOST/data/postmaster.pid")
+    perf stat -x, -e instructions:u -o "$output" -p "$pid" --inherit 2>/dev/null 3>&- &
+    figures=$(contend_run "$1" rate 1 1) || exit 1
+    kill -INT $!
+    wait $! || true
+    count=$(awk -F, '/instructions/ { print $1 }' "$output")
+    printf '%s,"per call",1,1,%s,instructions,%s\n' "$part" "$1" "$((count / ${figures##*units=}))" >&3
+    printf 'instructions: %-26s %s\n' "$1" "$((count / ${figures##*units=}))"
+}

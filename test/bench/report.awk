@@ -1,0 +1,110 @@
+# Writes the report from the CSV of test/bench/run, as Markdown; used with median.awk. -v csv=NAME and plots=0|1 say what
+# lies beside it.
+#
+# A figure is kept by "part|line|clients|contender|figure", with a value for each round.
+
+# fields splits a line of CSV, with quotes, into f[1] ... and returns how many there are.
+function fields(text,   n, cell) {
+    n = 0
+    while (1) {
+        if (substr(text, 1, 1) == "\"") {
+            match(text, /^"[^"]*"/)
+            cell = substr(text, 2, RLENGTH - 2)
+            text = substr(text, RLENGTH + 1)
+        } else {
+            match(text, /^[^,]*/)
+            cell = substr(text, 1, RLENGTH)
+            text = substr(text, RLENGTH + 1)
+        }
+        f[++n] = cell
+        if (text == "") return n
+        text = substr(text, 2)
+    }
+}
+
+FNR == 1 { next }
+
+{
+    if (fields($0) < 7) next
+    key = f[1] "|" f[2] "|" f[3] "|" f[5] "|" f[6]
+    if (!(key in runs)) keys[++nkeys] = key
+    value[key, ++runs[key]] = f[7]
+    if (f[1] == "contend" && !((f[2], f[3]) in seen)) { seen[f[2], f[3]] = 1; clients_of[f[2]] = clients_of[f[2]] " " f[3] }
+    if (f[1] == "contenders") { order[++names] = f[5]; title[f[5]] = f[2]; units[f[5]] = f[3]; job[f[5]] = f[6] }
+    if (f[1] == "machine") { facts[++nfacts] = f[2]; fact[f[2]] = f[7] }
+}
+
+# middle returns the median of a figure, or "" where it was not measured.
+function middle(key,   i, a) {
+    if (!(key in runs)) return ""
+    for (i = 1; i <= runs[key]; i++) { if (value[key, i] == "never") return "never"; a[i] = value[key, i] + 0 }
+    sort(a, runs[key])
+    return median(a, runs[key])
+}
+
+# compare sets ratio, low and high of two figures, round by round, and sure; false where either is missing.
+function compare(ours, theirs,   i, a) {
+    if (!(ours in runs) || !(theirs in runs) || runs[ours] != runs[theirs]) return 0
+    for (i = 1; i <= runs[ours]; i++) a[i] = value[ours, i] / value[theirs, i]
+    sort(a, runs[ours])
+    interval(runs[ours])
+    ratio = median(a, runs[ours]); low = a[k]; high = a[runs[ours] + 1 - k]; sure = 100 * confidence
+    return 1
+}
+
+# number writes a figure as short as it is exact.
+function number(x) {
+    if (x == "" || x == "never") return x == "" ? "–" : x
+    return x >= 100 ? grouped(sprintf("%.0f", x)) : x >= 10 ? sprintf("%.1f", x) : sprintf("%.2f", x)
+}
+
+# grouped puts commas into a whole number.
+function grouped(text,   out) {
+    while (length(text) > 3) { out = "," substr(text, length(text) - 2) out; text = substr(text, 1, length(text) - 3) }
+    return text out
+}
+
+function verdict(target) { return low >= target ? "met" : high >= target ? "within the interval" : "**missed**" }
+
+function range_text() { return sprintf("%.2f to %.2f at %.0f %%", low, high, sure) }
+
+# target_ratio writes a line of the targets whose figure is a ratio.
+function target_ratio(text, ours, theirs, target) {
+    if (!compare(ours, theirs)) return
+    printf "| %s | %s | %s | %.2f | %s | ≥ %s | %s |\n", text, number(middle(ours)), number(middle(theirs)), ratio, range_text(), target, verdict(target)
+}
+
+# target_most writes a line of the targets whose figure must not be above a limit.
+function target_most(text, key, unit, limit,   x) {
+    x = middle(key)
+    if (x == "") return
+    printf "| %s | %s %s | | | | ≤ %s %s | %s |\n", text, number(x), unit, limit, unit, x != "never" && x <= limit ? "met" : "**missed**"
+}
+
+function contend(j, c, name, figure) { return "contend|" j "|" c "|" name "|" figure }
+
+# targets writes every line of the design that was measured.
+function targets(   i, p, at, n, c, list) {
+    print "\n## Targets of the design\n"
+    print "Rates are in a second; the ratio is ours / theirs, with the interval of its median. A target is met when the whole interval reaches it.\n"
+    print "| what | ours | theirs | ratio | interval | target | |"
+    print "|---|--:|--:|--:|---|---|---|"
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[5] != "target") continue
+        at = p[1] "|" p[2] "|" p[3] "|"
+        target_ratio(p[1] ": " p[2], at "ours|per_s", at "theirs|per_s", value[keys[i], 1])
+    }
+    n = split(clients_of["section"], list, " ")
+    for (i = 1; i <= n; i++) {
+        c = list[i]
+        target_ratio("section, transaction lock, against Redis, " c " clients", contend("section", c, "quantmesh-transaction", "per_s"), contend("section", c, "redis", "per_s"), "1.50")
+        target_ratio("section, session lock and unlock, against Redis, " c " clients", contend("section", c, "quantmesh-session", "per_s"), contend("section", c, "redis", "per_s"), "0.80")
+        target_ratio("place_order against Redis lock, INSERT, unlock, " c " clients", contend("order", c, "place", "per_s"), contend("order", c, "redis-insert", "per_s"), "1.30")
+    }
+    target_most("hand-off with 16 waiters, transaction lock, p50", "handoff|16 waiters|16|quantmesh-transaction|p50_us", "µs", 100)
+    target_most("hand-off with 16 waiters, transaction lock, p99", "handoff|16 waiters|16|quantmesh-transaction|p99_us", "µs", 2000)
+    target_most("holder's process killed → session lock free", "recover|killed|1|quantmesh-session|p50_ms", "ms", 10)
+    target_most("holder stopped: after its TTL, session lock free", "recover|stopped|1|quantmesh-session|p50_ms", "ms", 20)
+    target_most("a pass over 10,000 open orders beside the history", "reconcile|a pass, database full|1|ours|ms", "ms", 200)
+}

@@ -1,0 +1,106 @@
+# The tables of the report that compare contenders; used with report.awk.
+
+# losses writes what each contender loses while its holders are stopped, with what else decides between locks.
+function losses(   i, name, at, wrong) {
+    print "\n## What is lost when a holder stops\n"
+    print "Holders are stopped (SIGSTOP) for three TTLs in mid-work, as a process that is swapped out or a virtual machine that is moved."
+    print "A section reads a shared set, and writes it back: a name that its client believes to be in the set and that is not is a lost"
+    print "update. An order is a duplicate when the exchange has got another one for the same slot before. The table of orders has no unique"
+    print "index where a lock is the guard. \"Told\" are the stopped holders that were told, or saw, that their work does not count."
+    print "\"Waited\" is the longest that another client had to wait for the key.\n"
+    print "| contender | stopped | lost updates or duplicates | told | waited, ms | TTL, ms |"
+    print "|---|--:|--:|--:|--:|--:|"
+    for (i = 1; i <= names; i++) {
+        name = order[i]; at = "audit|" job[name] "|2|" name "|"
+        if (!((at "stops") in runs)) continue
+        wrong = value[at "wrong", 1]
+        printf "| %s (%s) | %s | %s | %s | %s | %s |\n", title[name], job[name], value[at "stops", 1], (wrong > 0 ? "**" wrong "**" : "0"), \
+            value[at "told", 1], value[at "wait_ms_max", 1], value[at "ttl_ms", 1]
+    }
+}
+
+# rates writes a table of one job and number of clients.
+function rates(j, c, reference,   i, name, at, more) {
+    printf "\n### %s, %s client%s\n\n", j == "order" ? "A guarded order" : "A guarded critical section", c, (c > 1 ? "s" : "")
+    print "| contender | a second | × " title[reference] " | interval | p50 µs | p95 | p99 | p99.9 |"
+    print "|---|--:|--:|---|--:|--:|--:|--:|"
+    for (i = 1; i <= names; i++) {
+        name = order[i]; at = "contend|" j "|" c "|" name "|"
+        if (!((at "per_s") in runs)) continue
+        more = compare(at "per_s", "contend|" j "|" c "|" reference "|per_s") ? sprintf("%.2f | %s", ratio, range_text()) : "– | –"
+        printf "| %s | %s | %s | %s | %s | %s | %s |\n", title[name] (units[name] > 1 ? " ¹" : ""), number(middle(at "per_s")), more, \
+            number(middle(at "p50_us")), number(middle(at "p95_us")), number(middle(at "p99_us")), number(middle(at "p999_us"))
+    }
+}
+
+# waits writes hand-off and recovery.
+function waits(   i, name, any) {
+    print "\n## Waiting for somebody else's lock\n"
+    print "Hand-off: 16 clients wait for one key; from before the release is asked for until the next holder knows. Killed: the holder's"
+    print "process dies, from the kill until another has the key. Stopped: the holder stops for good, from the end of its TTL; \"never\""
+    print "is not within 3 s of it.\n"
+    print "| contender | hand-off p50 µs | p99 µs | killed, ms | stopped, ms after TTL | TTL, ms |"
+    print "|---|--:|--:|--:|--:|--:|"
+    for (i = 1; i <= names; i++) {
+        name = order[i]
+        any = "recover|killed|1|" name "|p50_ms"
+        if (!(("handoff|16 waiters|16|" name "|p50_us") in runs) && !(any in runs)) continue
+        printf "| %s | %s | %s | %s | %s | %s |\n", title[name], number(middle("handoff|16 waiters|16|" name "|p50_us")), \
+            number(middle("handoff|16 waiters|16|" name "|p99_us")), number(middle(any)), number(middle("recover|stopped|1|" name "|p50_ms")), \
+            number(middle("recover|killed|1|" name "|ttl_ms"))
+    }
+}
+
+# sizes writes markets, memory, instructions and costs.
+function sizes(   i, p, head) {
+    print "\n## Size\n"
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] == "markets" && p[5] == "per_s") {
+            if (!head++) { print "Orders spread over so many markets, 8 clients.\n"; print "| markets | contender | a second | p50 µs | p99 µs |"; print "|---|---|--:|--:|--:|" }
+            printf "| %s | %s | %s | %s | %s |\n", p[2], title[p[4]], number(middle(keys[i])), number(middle(p[1] "|" p[2] "|" p[3] "|" p[4] "|p50_us")), number(middle(p[1] "|" p[2] "|" p[3] "|" p[4] "|p99_us"))
+        }
+    }
+    head = 0
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] != "memory") continue
+        if (!head++) { print "\n| memory | kB |"; print "|---|--:|" }
+        printf "| %s | %s |\n", p[2], number(middle(keys[i]))
+    }
+    head = 0
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] != "instructions") continue
+        if (p[5] == "unavailable") { print "\nInstructions of a call: perf stat counts none on this machine."; continue }
+        if (!head++) { print "\n| instructions of the server, per call | |"; print "|---|--:|" }
+        printf "| %s | %s |\n", title[p[4]], number(middle(keys[i]))
+    }
+    head = 0
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] != "costs" || p[5] != "cpu_us") continue
+        if (!head++) { print "\n| one call, asynchronous commit, 1 client | server's processor time, µs |"; print "|---|--:|" }
+        printf "| %s | %s |\n", p[2], number(middle(keys[i]))
+    }
+}
+
+END {
+    print "# Benchmarks: the report\n"
+    print "Written by `make bench` from its own figures; nothing here is typed by hand. What it means is in [README.md](README.md); every run is in [" csv "](" csv ").\n"
+    print "| | |"; print "|---|---|"
+    for (i = 1; i <= nfacts; i++) printf "| %s | %s |\n", facts[i], fact[facts[i]]
+    if (fact["mode"] == "short") print "\n**Short mode: two minutes for everything. These figures show that the benchmarks work; they are no basis for a decision.**"
+    targets()
+    losses()
+    print "\n## Rates and latencies\n"
+    print "One commit waits for the disk (fsync on). Every client is a process with a key of its own."
+    print "¹ A step does several at once; its latencies are of the whole step, its rate of one section or order."
+    if (plots) print "\n![sections a second by clients](section-rate.svg) ![latency of a section](section-latency.svg)\n![orders a second by clients](order-rate.svg) ![latency of an order](order-latency.svg)"
+    n = split(clients_of["section"], list, " ")
+    for (i = 1; i <= n; i++) rates("section", list[i], "redis")
+    n = split(clients_of["order"], list, " ")
+    for (i = 1; i <= n; i++) rates("order", list[i], "redis-insert")
+    waits()
+    sizes()
+}
