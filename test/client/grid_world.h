@@ -53,6 +53,7 @@ typedef struct QtWorld
     int restarts;
     int repeated;
     int closings;
+    int cleaned;
     int compared; /* positions with the fills, without the ledger's help */
     int64_t late;
     bool excused; /* a fill came after its order's end, or was of a forgotten order: only the ledger helps */
