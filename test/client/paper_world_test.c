@@ -323,6 +323,44 @@ orders_at_market(void **state)
 }
 
 static void
+an_amount_is_for_orders_at_market_alone(void **state)
+{
+    static const char words[] = "Parameter 'quoteOrderQty' sent when not required.";
+    QtWorld setup;
+    QmPaperWorld *world = two_minutes_open(&setup);
+    QmPaperRequest request = qt_paper_limit(0, QM_PAPER_BUY, "50", "0.00001");
+
+    (void) state;
+    request.amount = qt_paper_number("100");
+    qt_paper_refused(world, QT_BTCUSDT, request, -1106, words);
+    request.type = QM_PAPER_MARKET;
+    qt_paper_refused(world, QT_BTCUSDT, request, -1106, words);
+    qm_paper_world_close(world);
+}
+
+static void
+a_halted_market_stands_still(void **state)
+{
+    QtWorld setup;
+    QmPaperWorld *world = two_minutes_open(&setup);
+    const QmPaperOrder *order = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "92", "1"));
+    QmPaperRules rules = *qm_paper_symbol(world, QT_BTCUSDT).rules;
+
+    (void) state;
+    qt_paper_steps(world, 1);
+    rules.halted = true;
+    qm_paper_world_set_rules(world, QT_BTCUSDT, &rules);
+    qt_paper_steps(world, 1); /* 90 */
+    assert_int_equal(order->status, QM_PAPER_NEW);
+    assert_int_equal(qm_paper_world_price(world, QT_BTCUSDT), qt_paper_number("100"));
+    rules.halted = false;
+    qm_paper_world_set_rules(world, QT_BTCUSDT, &rules);
+    qt_paper_steps(world, 1);
+    assert_int_equal(qm_paper_world_price(world, QT_BTCUSDT), qt_paper_number("110"));
+    qm_paper_world_close(world);
+}
+
+static void
 symbols_share_what_an_account_has(void **state)
 {
     static const char funds[] = "Account has insufficient balance for requested action.";
@@ -512,6 +550,8 @@ main(void)
         cmocka_unit_test(a_bounded_step_fills_no_more_than_its_volume),
         cmocka_unit_test(who_takes_meets_accounts_and_the_rest_by_price),
         cmocka_unit_test(orders_at_market),
+        cmocka_unit_test(an_amount_is_for_orders_at_market_alone),
+        cmocka_unit_test(a_halted_market_stands_still),
         cmocka_unit_test(symbols_share_what_an_account_has),
         cmocka_unit_test(old_orders_are_forgotten_but_not_that_there_were_some),
         cmocka_unit_test(the_watcher_hears_orders_balances_and_prices),
