@@ -8,7 +8,7 @@ scale_tool=test/bench/build/scale
 
 # scale_rate CLIENTS prints how many orders a second so many clients place: the median of three runs.
 scale_rate() {
-    for _ in 1 2 3; do contend_orders place "$1"; done | sed -E 's/per_s=([0-9.]*) .*/\1/' | sort -g | sed -n 2p
+    for _ in 1 2 3; do contend_orders place "$1" || exit 1; done | sed -E 's/per_s=([0-9.]*) .*/\1/' | sort -g | sed -n 2p
 }
 
 # scale_lives prints processor time, WAL and commits of one life: placed, opened, 0 to 5 fills, cancel request, end.
