@@ -38,7 +38,7 @@ function waits(   i, name, any) {
     print "\n## Waiting for somebody else's lock\n"
     print "Hand-off: 16 clients wait for one key; from before the release is asked for until the next holder knows. Killed: the holder's"
     print "process dies, from the kill until another has the key. Stopped: the holder stops for good, from the end of its TTL; \"never\""
-    print "is not within 3 s of it.\n"
+    print "is not within 2 s of it.\n"
     print "| contender | hand-off p50 µs | p99 µs | killed, ms | stopped, ms after TTL | TTL, ms |"
     print "|---|--:|--:|--:|--:|--:|"
     for (i = 1; i <= names; i++) {
