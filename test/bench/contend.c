@@ -138,6 +138,7 @@ take(Worker *worker, int64_t deadline_ns)
 void *
 shared_new(size_t size)
 {
+    // cppcheck-suppress invalidFunctionArg ; nobody looks at the descriptor of anonymous memory
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)

@@ -100,7 +100,7 @@ extern const Contender insert_redis, insert_redis_always, insert_redis_pipelined
 extern const Contender etcd_lock, insert_etcd;
 
 /* fail prints a message and ends the process. */
-_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* now_ns returns the monotonic clock. */
 int64_t now_ns(void);

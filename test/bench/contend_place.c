@@ -12,6 +12,7 @@
 
 #define BATCH 100
 #define WINDOW 16
+#define CONNECT_MS 60000 /* on a machine that is busy with as many clients */
 
 /* order_of fills an order for the library from the next one's texts. */
 static QmOrder
@@ -41,7 +42,8 @@ expect_placed(const Worker *worker, const QmError *error, QmCode code, const QmP
 static void
 client_open(Worker *worker)
 {
-    QmClient *client = qm_client_new(&(QmClientOptions){.conninfo = ""});
+    QmClient *client = qm_client_new(
+        &(QmClientOptions){.conninfo = "", .connect_timeout_ms = CONNECT_MS, .call_timeout_ms = CONNECT_MS});
 
     if (!client || qm_client_connect(client) != QM_OK)
         fail("%s: %s", worker->contender->name, client ? qm_client_error(client)->message : "no memory");

@@ -23,7 +23,7 @@
 #define HANDOFF_NS_MAX 20000000000LL /* whoever has not done its rounds by then has done fewer */
 #define TAKE_NS_MAX 30000000000LL
 #define RECOVER_TTL_MS 500
-#define RECOVER_MARGIN_MS 3000 /* a key that is not free so long after the TTL is free never */
+#define RECOVER_MARGIN_MS 2000 /* a key that is not free so long after the TTL is free never */
 #define WAITER_SETTLES_US 100000
 #define NEVER INT64_MAX
 

@@ -38,7 +38,7 @@ function waits(   i, name, any) {
     print "\n## Waiting for somebody else's lock\n"
     print "Hand-off: 16 clients wait for one key; from before the release is asked for until the next holder knows. Killed: the holder's"
     print "process dies, from the kill until another has the key. Stopped: the holder stops for good, from the end of its TTL; \"never\""
-    print "is not within 3 s of it.\n"
+    print "is not within 2 s of it.\n"
     print "| contender | hand-off p50 µs | p99 µs | killed, ms | stopped, ms after TTL | TTL, ms |"
     print "|---|--:|--:|--:|--:|--:|"
     for (i = 1; i <= names; i++) {
@@ -85,6 +85,29 @@ function sizes(   i, p, head) {
     }
 }
 
+# scale writes what the model says, and how far it is off where it can be checked.
+function scale(   i, p, head, at) {
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] != "scale" || p[5] != "off_percent") continue
+        if (!head++) {
+            print "\n## What one primary carries\n"
+            print "A model (test/bench/scale.c) with inputs that were measured in this run. First what it says where it can be checked:\n"
+            print "| clients | orders a second, measured | by the model | off by |"; print "|--:|--:|--:|--:|"
+        }
+        at = p[1] "|" p[2] "|" p[3] "|"
+        printf "| %s | %s | %s | %+.0f %% |\n", p[3], number(middle(at "measured|per_s")), number(middle(at "model|per_s")), middle(keys[i])
+    }
+    if (!head) return
+    print "\nThen its inputs, its limits in lives of orders (placed, opened, filled in parts, cancelled or ended), and what follows. 70 % of a resource count as usable."
+    print "\n| | servers | value | |"; print "|---|--:|--:|---|"
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] == "scale" && p[4] ~ /^(input|limit|carried)$/)
+            printf "| %s: %s | %s | %s | %s |\n", p[4], p[2], (p[3] > 0 ? p[3] : 1), number(middle(keys[i])), (p[5] == "value" ? "" : p[5])
+    }
+}
+
 END {
     print "# Benchmarks: the report\n"
     print "Written by `make bench` from its own figures; nothing here is typed by hand. What it means is in [README.md](README.md); every run is in [" csv "](" csv ").\n"
@@ -103,4 +126,5 @@ END {
     for (i = 1; i <= n; i++) rates("order", list[i], "redis-insert")
     waits()
     sizes()
+    scale()
 }
