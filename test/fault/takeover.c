@@ -225,8 +225,8 @@ main(int argc, char **argv)
         die("usage: takeover CONNINFO TTL_MS ROUNDS");
     conninfo = argv[1];
     ttl_ms = atol(argv[2]);
-    trusted_until_us =
-        mmap(NULL, MEMBERS * sizeof(*trusted_until_us), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    /* cppcheck-suppress invalidFunctionArg ; memory that is of no file wants -1 */
+    trusted_until_us = mmap(NULL, sizeof(int64_t[MEMBERS]), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (trusted_until_us == MAP_FAILED || pipe(news) != 0)
         die("cannot make a pipe, or memory to share");
     for (int i = 0; i < MEMBERS; i++)
