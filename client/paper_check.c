@@ -82,6 +82,8 @@ check_filters(const QmPaperMarket *market, const QmPaperRequest *request)
     QmPaperDecimal notional = request->amount;
     QmPaperRefusal refusal;
 
+    if (request->amount != 0 && (!is_market || request->quantity != 0))
+        return (QmPaperRefusal){-1106, "Parameter 'quoteOrderQty' sent when not required."};
     if (!is_market && (price <= 0 || price < rules->price_min || (rules->price_max != 0 && price > rules->price_max) ||
                        (rules->tick != 0 && price % rules->tick != 0)))
         return (QmPaperRefusal){-1013, "Filter failure: PRICE_FILTER"};

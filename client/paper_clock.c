@@ -152,7 +152,10 @@ qm_paper_clock_step(QmPaperWorld *world)
             board_step(&world->boards[i]);
 }
 
-/* board_step does a symbol's step. The last one of a minute has what rounding has left of its volume. */
+/*
+ * board_step does a symbol's step, without a trade while it is halted. The last
+ * one of a minute has what rounding has left of its volume.
+ */
 static void
 board_step(QmPaperBoard *board)
 {
@@ -172,8 +175,11 @@ board_step(QmPaperBoard *board)
         volume = board->row.volume - board->stepped;
     board->stepped += volume;
     price = qm_paper_row_price(&board->row, board->step, board->steps, rules->tick);
-    qm_paper_step(&board->market, price, volume, board->is_bounded, board->world->now_ms);
-    qm_paper_board_quote(board, price);
+    if (!rules->halted)
+    {
+        qm_paper_step(&board->market, price, volume, board->is_bounded, board->world->now_ms);
+        qm_paper_board_quote(board, price);
+    }
     if (++board->step == board->steps && qm_paper_feed_next(&board->feed, &board->row))
     {
         board->row.open_ms += board->shift_ms;

@@ -17,7 +17,9 @@
 void
 qm_paper_world_watch(QmPaperWorld *world, const QmPaperWatcher *watcher)
 {
-    world->watcher = watcher == NULL ? (QmPaperWatcher){0} : *watcher;
+    static const QmPaperWatcher nobody;
+
+    world->watcher = watcher == NULL ? nobody : *watcher;
 }
 
 /* qm_paper_world_check asks the market without leaving a trace. */

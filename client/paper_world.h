@@ -13,7 +13,8 @@
  * of the order. Where `is_bounded` is set the volume of the step is all that it can fill; else it fills everything. What is
  * left of its volume is a public trade at P. Between steps the rest of the market buys and sells any quantity at P less
  * and plus half of `spread`, rounded outwards to the tick. An order that takes meets the best price first, and at the
- * same price orders of accounts before the rest of the market. A market without a source has no rest.
+ * same price orders of accounts before the rest of the market. A market without a source has no rest; one that is halted
+ * has steps without trades, and no new orders, while old ones can be canceled.
  */
 #ifndef QM_PAPER_WORLD_H
 #define QM_PAPER_WORLD_H

@@ -35,18 +35,18 @@ static void
 day_open(Day *day, unsigned int seed, const char *journal)
 {
     memset(day, 0, sizeof(*day));
-    qt_world_init(&day->setup);
+    qt_paper_init(&day->setup);
     for (int i = 0; i < QT_SYMBOLS; i++)
     {
         day->setup.symbols[i].rules.step = i == QT_ETHBTC ? 0 : day->setup.symbols[i].rules.step;
-        day->setup.symbols[i].spread = i == QT_BTCUSDT ? qt_number("0.1") : 0;
+        day->setup.symbols[i].spread = i == QT_BTCUSDT ? qt_paper_number("0.1") : 0;
         day->setup.symbols[i].is_bounded = i == QT_ETHUSDT;
     }
     day->setup.options.seed = seed;
     day->setup.options.keep = 500;
     day->setup.options.journal = journal;
     day->seed = seed;
-    day->world = qt_world_open(&day->setup);
+    day->world = qt_paper_open(&day->setup);
 }
 
 /* day_reopen ends the world and brings it back. */
@@ -57,7 +57,7 @@ day_reopen(Day *day)
 
     assert_ok(qm_paper_world_sync(day->world, &error), &error);
     qm_paper_world_close(day->world);
-    day->world = qt_world_open(&day->setup);
+    day->world = qt_paper_open(&day->setup);
 }
 
 /* random_order places an order of any kind near the price; some are nonsense. */
@@ -76,7 +76,7 @@ random_order(Day *day, int symbol)
     request.stp = rand_r(&day->seed) % 4;
     request.client_id = ids[rand_r(&day->seed) % 7];
     request.price = price - price % tick + tick * (rand_r(&day->seed) % 61 - 30);
-    request.quantity = (1 + rand_r(&day->seed) % 5000) * qt_number("0.001");
+    request.quantity = (1 + rand_r(&day->seed) % 5000) * qt_paper_number("0.001");
     if (symbol == QT_ETHBTC)
         request.quantity += rand_r(&day->seed) % 100000; /* so that products are rounded */
     if (request.type == QM_PAPER_MARKET && rand_r(&day->seed) % 2 == 0)
@@ -115,7 +115,7 @@ random_admin(Day *day, int symbol)
                 day->given[which] += amount;
             break;
         case 1:
-            rules.fee_taker = qt_number("0.0001") * (rand_r(&day->seed) % 20);
+            rules.fee_taker = qt_paper_number("0.0001") * (rand_r(&day->seed) % 20);
             qm_paper_world_set_rules(day->world, symbol, &rules);
             break;
         case 2:
@@ -152,7 +152,7 @@ day_call(Day *day)
                                      kind < 65 ? "cancel-1" : NULL);
     }
     else if (kind < 88)
-        qt_steps(day->world, 1);
+        qt_paper_steps(day->world, 1);
     else if (kind < 91)
         random_admin(day, symbol);
     else if (kind < 96)
@@ -160,7 +160,7 @@ day_call(Day *day)
     else
         (void) qm_paper_fault_event(day->world, 1, symbol);
     if (++day->calls % CHECK_EVERY == 0)
-        qt_money_is_all_there(day->world, &day->setup, day->given);
+        qt_paper_money_is_all_there(day->world, &day->setup, day->given);
 }
 
 /* day_calls is the length of a day, which is short where everything is slow. */
@@ -214,7 +214,7 @@ no_money_comes_or_goes(void **state)
     (void) state;
     day_open(&day, day_seed(), NULL);
     day_run(&day, day_calls());
-    audit = qt_audit(day.world);
+    audit = qt_paper_audit(day.world);
     trades = count_of(audit, "trade");
     print_message("%d calls, %d refused, %d orders, %d sides of trades, %" PRId64 " steps, %zu bytes of audit\n",
                   day_calls(),
@@ -244,9 +244,9 @@ the_same_day_has_the_same_audit(void **state)
     day_run(&first, day_calls() / 10);
     day_run(&second, day_calls() / 10);
     day_run(&other, day_calls() / 10);
-    audits[0] = qt_audit(first.world);
-    audits[1] = qt_audit(second.world);
-    audits[2] = qt_audit(other.world);
+    audits[0] = qt_paper_audit(first.world);
+    audits[1] = qt_paper_audit(second.world);
+    audits[2] = qt_paper_audit(other.world);
     assert_true(strcmp(audits[0], audits[1]) == 0);
     assert_true(strcmp(audits[0], audits[2]) != 0);
     for (int i = 0; i < 3; i++)
@@ -260,7 +260,7 @@ static void
 a_day_with_restarts_has_the_audit_of_one_without(void **state)
 {
     Day first, second;
-    char *journal = qt_temporary("journal");
+    char *journal = qt_paper_temporary("journal");
     char *audits[2];
     unsigned int seed = day_seed();
 
@@ -269,13 +269,13 @@ a_day_with_restarts_has_the_audit_of_one_without(void **state)
     day_open(&second, seed, journal);
     for (int i = 0; i < 5; i++)
     {
-        day_run(&first, day_calls() / 50);
-        day_run(&second, day_calls() / 50);
+        day_run(&first, CALLS / 50);
+        day_run(&second, CALLS / 50);
         day_reopen(&second);
-        qt_money_is_all_there(second.world, &second.setup, second.given);
+        qt_paper_money_is_all_there(second.world, &second.setup, second.given);
     }
-    audits[0] = qt_audit(first.world);
-    audits[1] = qt_audit(second.world);
+    audits[0] = qt_paper_audit(first.world);
+    audits[1] = qt_paper_audit(second.world);
     assert_true(strcmp(audits[0], audits[1]) == 0);
     free(audits[0]);
     free(audits[1]);
@@ -289,8 +289,8 @@ static void
 a_world_that_was_killed_has_all_that_was_synced(void **state)
 {
     Day day;
-    char *journal = qt_temporary("killed");
-    char *path = qt_temporary("audit");
+    char *journal = qt_paper_temporary("killed");
+    char *path = qt_paper_temporary("audit");
     char *audit, *rest;
     unsigned int seed = day_seed();
     pid_t child = fork();
@@ -316,7 +316,7 @@ a_world_that_was_killed_has_all_that_was_synced(void **state)
     assert_true(WIFSIGNALED(status));
     memset(&day, 0, sizeof(day));
     day_open(&day, seed, journal);
-    audit = qt_audit(day.world);
+    audit = qt_paper_audit(day.world);
     file = fopen(path, "r");
     assert_non_null(file);
     rest = calloc(1, strlen(audit) + 2);
@@ -360,7 +360,7 @@ bytes_change(const char *path, long back, char byte)
 static void
 a_torn_line_is_dropped_and_a_damaged_one_is_not(void **state)
 {
-    char *journal = qt_temporary("torn");
+    char *journal = qt_paper_temporary("torn");
     const QmPaperOrder *order;
     QmPaperWorld *world;
     struct stat before;
@@ -368,26 +368,26 @@ a_torn_line_is_dropped_and_a_damaged_one_is_not(void **state)
     FILE *file;
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     setup.options.journal = journal;
-    world = qt_world_open(&setup);
-    qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "1", "1"));
-    qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "2", "1"));
+    world = qt_paper_open(&setup);
+    qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"));
+    qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "2", "1"));
     journal_fails(&setup, "another exchange has it");
     qm_paper_world_close(world);
     file = fopen(journal, "a");
     assert_true(fputs("P 17672256000", file) >= 0);
     fclose(file);
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 2, &order).code, 0);
-    assert_int_equal(order->price, qt_number("2"));
-    qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "3", "1"));
+    assert_int_equal(order->price, qt_paper_number("2"));
+    qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "3", "1"));
     qm_paper_world_close(world);
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 3, &order).code, 0);
     qm_paper_world_close(world);
     bytes_change(journal, 10, '0'); /* in the mark of the last line */
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 3, &order).code, -2013);
     qm_paper_world_close(world);
     setup.options.seed++;
@@ -399,7 +399,7 @@ a_torn_line_is_dropped_and_a_damaged_one_is_not(void **state)
     assert_int_equal(stat(journal, &before), 0);
     bytes_change(journal, before.st_size - 50, 'x'); /* line 2 of 3 */
     journal_fails(&setup, "line 2: damaged in the middle");
-    setup.options.journal = qt_file("somebody's notes");
+    setup.options.journal = qt_paper_file("somebody's notes");
     journal_fails(&setup, "line 1: not a journal");
     unlink(journal);
     free(journal);
@@ -412,8 +412,8 @@ csv_fails(const char *text, const char *why)
     QtWorld setup;
     char wanted[512];
 
-    qt_world_init(&setup);
-    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_file(text)};
+    qt_paper_init(&setup);
+    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_paper_file(text)};
     snprintf(wanted, sizeof(wanted), "%s:%s", setup.symbols[QT_BTCUSDT].source.path, why);
     journal_fails(&setup, wanted);
 }
@@ -450,15 +450,15 @@ wrong_lines_of_data_are_errors_with_their_place(void **state)
         csv_fails(text, cases[i].why);
     }
     csv_fails("1767225660000,100,110,90,105,8,1767225719999,800,9,4,400\n", "1: not 12 columns");
-    qt_world_init(&setup);
-    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_file(head)};
+    qt_paper_init(&setup);
+    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_paper_file(head)};
     journal_fails(&setup, "has no minutes");
     setup.symbols[QT_BTCUSDT].source.path = "/nowhere/at.all";
     journal_fails(&setup, "cannot read \"/nowhere/at.all\": No such file");
     /* Without a header, with Windows' ends of lines, in microseconds. */
     setup.symbols[QT_BTCUSDT].source.path =
-        qt_file("1767225660000000,100,110,90,105,8,1767225719999999,800,9,4,400,0\r\n\r\n");
-    world = qt_world_open(&setup);
+        qt_paper_file("1767225660000000,100,110,90,105,8,1767225719999999,800,9,4,400,0\r\n\r\n");
+    world = qt_paper_open(&setup);
     assert_int_equal(qm_paper_world_now_ms(world), INT64_C(1767225660000));
     qm_paper_world_close(world);
 }
@@ -472,22 +472,22 @@ a_thousand_minutes_take_no_time(void **state)
     double ms;
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     setup.options.symbol_count = 1;
     setup.symbols[0].source.count = 1000;
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     for (int i = 0; i < 100; i++)
         for (int side = 0; side < 2; side++)
         {
-            QmPaperRequest request = qt_limit(0, side, "100", "1");
+            QmPaperRequest request = qt_paper_limit(0, side, "100", "1");
 
-            request.price += (side == QM_PAPER_BUY ? -1 : 1) * i * qt_number("0.05") + (side == QM_PAPER_SELL);
-            request.price -= request.price % qt_number("0.01");
-            qt_placed(world, QT_BTCUSDT, request);
+            request.price += (side == QM_PAPER_BUY ? -1 : 1) * i * qt_paper_number("0.05") + (side == QM_PAPER_SELL);
+            request.price -= request.price % qt_paper_number("0.01");
+            qt_paper_placed(world, QT_BTCUSDT, request);
         }
     clock_gettime(CLOCK_MONOTONIC, &start);
     while (!qm_paper_world_has_ended(world))
-        qt_steps(world, 1);
+        qt_paper_steps(world, 1);
     clock_gettime(CLOCK_MONOTONIC, &end);
     ms = (double) (end.tv_sec - start.tv_sec) * 1e3 + (double) (end.tv_nsec - start.tv_nsec) / 1e6;
     print_message("1000 candles, %" PRId64 " steps: %.2f ms\n", qm_paper_world_step(world), ms);
@@ -508,5 +508,5 @@ main(void)
         cmocka_unit_test(a_thousand_minutes_take_no_time),
     };
 
-    return cmocka_run_group_tests(tests, NULL, qt_files_remove);
+    return cmocka_run_group_tests(tests, NULL, qt_paper_files_remove);
 }

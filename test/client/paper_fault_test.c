@@ -43,8 +43,8 @@ moment(QmPaperWorld *world)
 static QmPaperWorld *
 world_open(QtWorld *setup)
 {
-    qt_world_init(setup);
-    return qt_world_open(setup);
+    qt_paper_init(setup);
+    return qt_paper_open(setup);
 }
 
 /* struck counts how many of a thousand requests have anything happen to them. */
@@ -190,18 +190,22 @@ spans_of_time_begin_and_end(void **state)
     QmPaperWorld *world;
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     setup.options.speed = 1;
     for (int i = 0; i < QT_SYMBOLS; i++)
         setup.symbols[i].source = (QmPaperSource){0};
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     add(world, "{\"kind\":\"skew\",\"value\":-3000,\"in_ms\":100,\"for_ms\":1000}");
     add(world, "{\"kind\":\"drop_reply\",\"in_ms\":100,\"for_ms\":1000}");
     add(world, "{\"kind\":\"halt\",\"symbol\":\"BTCUSDT\",\"in_ms\":100,\"for_ms\":1000}");
     add(world, "{\"kind\":\"filters\",\"symbol\":\"ETHUSDT\",\"tick\":\"0.5\",\"for_ms\":500}");
     assert_true(moment(world));
-    assert_int_equal(qm_paper_symbol(world, QT_ETHUSDT).rules->tick, qt_number("0.5"));
-    qt_refused(world, QT_ETHUSDT, qt_limit(0, QM_PAPER_BUY, "10.01", "1"), -1013, "Filter failure: PRICE_FILTER");
+    assert_int_equal(qm_paper_symbol(world, QT_ETHUSDT).rules->tick, qt_paper_number("0.5"));
+    qt_paper_refused(world,
+                     QT_ETHUSDT,
+                     qt_paper_limit(0, QM_PAPER_BUY, "10.01", "1"),
+                     -1013,
+                     "Filter failure: PRICE_FILTER");
     assert_int_equal(qm_paper_world_due(world), 100);
     setup.real_ms += 99;
     assert_int_equal(qm_paper_fault_skew_ms(world), 0);
@@ -211,13 +215,13 @@ spans_of_time_begin_and_end(void **state)
     assert_int_equal(qm_paper_fault_skew_ms(world), -3000);
     assert_int_equal(struck(world, QM_PAPER_PLACE, 0, 0), 1000);
     assert_true(moment(world));
-    qt_refused(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "1", "1"), -2010, "Market is closed.");
+    qt_paper_refused(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"), -2010, "Market is closed.");
     setup.real_ms += 400;
     assert_true(moment(world));
-    qt_placed(world, QT_ETHUSDT, qt_limit(0, QM_PAPER_BUY, "10.01", "1"));
+    qt_paper_placed(world, QT_ETHUSDT, qt_paper_limit(0, QM_PAPER_BUY, "10.01", "1"));
     setup.real_ms += 600;
     assert_true(moment(world));
-    qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "1", "1"));
+    qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"));
     assert_int_equal(qm_paper_fault_skew_ms(world), 0);
     assert_int_equal(struck(world, QM_PAPER_PLACE, 0, 0), 0);
     assert_int_equal(qm_paper_world_due(world), -1);
@@ -240,13 +244,13 @@ the_exchange_acts_by_itself(void **state)
     int told[QM_PAPER_FAULT_KINDS] = {0};
     const QmPaperWatcher watcher = {.context = told, .fault = hear_fault};
     char *audit;
-    QmPaperDecimal given[3] = {-qt_number("0.5"), 0, 0};
+    QmPaperDecimal given[3] = {-qt_paper_number("0.5"), 0, 0};
 
     (void) state;
     qm_paper_world_watch(world, &watcher);
-    oldest = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "1", "1"));
-    newest = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "2", "1"));
-    other = qt_placed(world, QT_BTCUSDT, qt_limit(1, QM_PAPER_BUY, "1", "1"));
+    oldest = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"));
+    newest = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "2", "1"));
+    other = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(1, QM_PAPER_BUY, "1", "1"));
     add(world, "{\"kind\":\"cancel_orders\",\"account\":\"main\",\"value\":1}");
     assert_true(moment(world));
     assert_false(moment(world)); /* once */
@@ -266,12 +270,12 @@ the_exchange_acts_by_itself(void **state)
     assert_int_equal(qm_paper_world_all_orders(world, 0, QT_ETHUSDT, 0, orders, 4), 2);
     assert_int_equal(orders[0]->status, QM_PAPER_FILLED);
     assert_true(orders[0]->is_external);
-    assert_int_equal(orders[1]->price, qt_number("50"));
+    assert_int_equal(orders[1]->price, qt_paper_number("50"));
     assert_int_equal(told[QM_PAPER_KILL_STREAMS], 1);
     assert_int_equal(told[QM_PAPER_EXPIRE_KEYS], 1);
     assert_int_equal(told[QM_PAPER_ADJUST], 0); /* the world has done it */
-    qt_money_is_all_there(world, &setup, given);
-    audit = qt_audit(world);
+    qt_paper_money_is_all_there(world, &setup, given);
+    audit = qt_paper_audit(world);
     assert_non_null(strstr(audit, "\"given\":\"999.50000000\",\"position\":\"0.00000000\""));
     assert_non_null(strstr(audit, "\"given\":\"1000.00000000\",\"position\":\"-2.00000000\""));
     free(audit);
@@ -289,5 +293,5 @@ main(void)
         cmocka_unit_test(the_exchange_acts_by_itself),
     };
 
-    return cmocka_run_group_tests(tests, NULL, qt_files_remove);
+    return cmocka_run_group_tests(tests, NULL, qt_paper_files_remove);
 }

@@ -96,11 +96,11 @@ watch(QmPaperWorld *world, Heard *heard)
 static QmPaperWorld *
 two_minutes_open(QtWorld *setup)
 {
-    qt_world_init(setup);
-    setup->symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_file(two_minutes)};
+    qt_paper_init(setup);
+    setup->symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_paper_file(two_minutes)};
     setup->symbols[QT_ETHUSDT].source = (QmPaperSource){0};
     setup->symbols[QT_ETHBTC].source = (QmPaperSource){0};
-    return qt_world_open(setup);
+    return qt_paper_open(setup);
 }
 
 /* balance returns what an account has free. */
@@ -122,35 +122,35 @@ a_minute_is_walked_through_its_four_prices(void **state)
     (void) state;
     watch(world, &heard);
     assert_int_equal(qm_paper_world_now_ms(world), INT64_C(1767225600000));
-    qt_steps(world, 8);
+    qt_paper_steps(world, 8);
     assert_int_equal(heard.trades, 8);
     for (int i = 0; i < 8; i++)
     {
         assert_int_equal(heard.trade[i].id, i + 1);
-        assert_int_equal(heard.trade[i].price, qt_number(prices[i]));
-        assert_int_equal(heard.trade[i].quantity, i < 4 ? qt_number("2") : qt_number("1"));
+        assert_int_equal(heard.trade[i].price, qt_paper_number(prices[i]));
+        assert_int_equal(heard.trade[i].quantity, i < 4 ? qt_paper_number("2") : qt_paper_number("1"));
         assert_int_equal(heard.trade[i].time_ms, INT64_C(1767225600000) + 15000 * i);
     }
     assert_true(heard.trade[1].is_buyer_maker);
     assert_false(heard.trade[2].is_buyer_maker);
     assert_int_equal(heard.closed[QM_PAPER_1M], 1);
-    qt_steps(world, 1);
+    qt_paper_steps(world, 1);
     assert_true(qm_paper_world_has_ended(world));
     assert_int_equal(qm_paper_world_due(world), -1);
     assert_false(qm_paper_world_advance(world));
     assert_int_equal(heard.closed[QM_PAPER_1M], 2);
     assert_int_equal(heard.closed[QM_PAPER_3M], 0);
     assert_int_equal(qm_paper_world_candles(world, QT_BTCUSDT, QM_PAPER_1M, 0, INT64_MAX, candles, 4), 2);
-    assert_int_equal(candles[0].high, qt_number("110"));
-    assert_int_equal(candles[0].low, qt_number("90"));
-    assert_int_equal(candles[0].close, qt_number("105"));
-    assert_int_equal(candles[0].volume, qt_number("8"));
+    assert_int_equal(candles[0].high, qt_paper_number("110"));
+    assert_int_equal(candles[0].low, qt_paper_number("90"));
+    assert_int_equal(candles[0].close, qt_paper_number("105"));
+    assert_int_equal(candles[0].volume, qt_paper_number("8"));
     assert_int_equal(candles[0].trade_count, 4);
     assert_int_equal(qm_paper_world_candles(world, QT_BTCUSDT, QM_PAPER_3M, 0, INT64_MAX, candles, 4), 1);
-    assert_int_equal(candles[0].open, qt_number("100"));
-    assert_int_equal(candles[0].low, qt_number("90"));
-    assert_int_equal(candles[0].close, qt_number("96"));
-    assert_int_equal(candles[0].volume, qt_number("12"));
+    assert_int_equal(candles[0].open, qt_paper_number("100"));
+    assert_int_equal(candles[0].low, qt_paper_number("90"));
+    assert_int_equal(candles[0].close, qt_paper_number("96"));
+    assert_int_equal(candles[0].volume, qt_paper_number("12"));
     assert_false(candles[0].is_closed);
     qm_paper_world_close(world);
 }
@@ -164,17 +164,17 @@ more_steps_go_straight_between_the_prices(void **state)
     Heard heard;
 
     (void) state;
-    qt_world_init(&setup);
-    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_file(two_minutes), .count = 1};
+    qt_paper_init(&setup);
+    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_paper_file(two_minutes), .count = 1};
     setup.symbols[QT_BTCUSDT].steps = 7;
     setup.options.symbol_count = 1;
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     watch(world, &heard);
-    qt_steps(world, 8);
+    qt_paper_steps(world, 8);
     assert_int_equal(heard.trades, 7);
     for (int i = 0; i < 7; i++)
-        assert_int_equal(heard.trade[i].price, qt_number(prices[i]));
-    assert_int_equal(heard.candle.volume, qt_number("8"));
+        assert_int_equal(heard.trade[i].price, qt_paper_number(prices[i]));
+    assert_int_equal(heard.candle.volume, qt_paper_number("8"));
     assert_true(qm_paper_world_has_ended(world));
     qm_paper_world_close(world);
 }
@@ -187,23 +187,23 @@ the_market_fills_what_it_reaches_at_the_orders_price(void **state)
     const QmPaperOrder *reached, *touched, *below, *sale;
 
     (void) state;
-    touched = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "90", "1"));
-    reached = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "95", "5"));
-    below = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "89.99", "1"));
-    sale = qt_placed(world, QT_BTCUSDT, qt_limit(1, QM_PAPER_SELL, "110", "1"));
-    qt_steps(world, 1);
+    touched = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "90", "1"));
+    reached = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "95", "5"));
+    below = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "89.99", "1"));
+    sale = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(1, QM_PAPER_SELL, "110", "1"));
+    qt_paper_steps(world, 1);
     assert_int_equal(reached->status, QM_PAPER_NEW);
-    qt_steps(world, 1);
+    qt_paper_steps(world, 1);
     assert_int_equal(reached->status, QM_PAPER_FILLED);
-    assert_int_equal(reached->quote, qt_number("475")); /* at its own price */
+    assert_int_equal(reached->quote, qt_paper_number("475")); /* at its own price */
     assert_int_equal(touched->status, QM_PAPER_FILLED);
     assert_int_equal(below->status, QM_PAPER_NEW);
     assert_int_equal(sale->status, QM_PAPER_NEW);
-    qt_steps(world, 1);
+    qt_paper_steps(world, 1);
     assert_int_equal(sale->status, QM_PAPER_FILLED);
-    assert_int_equal(free_of(world, 1, "USDT"), qt_number("10000109.89")); /* less the maker's fee */
-    assert_int_equal(free_of(world, 0, "BTC"), qt_number("1005.994"));
-    qt_money_is_all_there(world, &setup, NULL);
+    assert_int_equal(free_of(world, 1, "USDT"), qt_paper_number("10000109.89")); /* less the maker's fee */
+    assert_int_equal(free_of(world, 0, "BTC"), qt_paper_number("1005.994"));
+    qt_paper_money_is_all_there(world, &setup, NULL);
     qm_paper_world_close(world);
 }
 
@@ -216,21 +216,21 @@ a_bounded_step_fills_no_more_than_its_volume(void **state)
     QmPaperBest best;
 
     (void) state;
-    qt_world_init(&setup);
-    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_file(two_minutes)};
+    qt_paper_init(&setup);
+    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_paper_file(two_minutes)};
     setup.symbols[QT_BTCUSDT].is_bounded = true;
     setup.options.symbol_count = 1;
-    world = qt_world_open(&setup);
-    first = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "95", "1.5"));
-    second = qt_placed(world, QT_BTCUSDT, qt_limit(1, QM_PAPER_BUY, "94", "1.5"));
-    qt_steps(world, 2);
+    world = qt_paper_open(&setup);
+    first = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "95", "1.5"));
+    second = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(1, QM_PAPER_BUY, "94", "1.5"));
+    qt_paper_steps(world, 2);
     assert_int_equal(first->status, QM_PAPER_FILLED);
     assert_int_equal(second->status, QM_PAPER_PARTIALLY_FILLED);
-    assert_int_equal(second->filled, qt_number("0.5"));
+    assert_int_equal(second->filled, qt_paper_number("0.5"));
     best = qm_paper_world_best(world, QT_BTCUSDT);
-    assert_int_equal(best.bid, qt_number("94"));
-    assert_int_equal(best.ask, qt_number("94.01")); /* the rest keeps away from what it has not filled */
-    qt_money_is_all_there(world, &setup, NULL);
+    assert_int_equal(best.bid, qt_paper_number("94"));
+    assert_int_equal(best.ask, qt_paper_number("94.01")); /* the rest keeps away from what it has not filled */
+    qt_paper_money_is_all_there(world, &setup, NULL);
     qm_paper_world_close(world);
 }
 
@@ -245,36 +245,36 @@ who_takes_meets_accounts_and_the_rest_by_price(void **state)
     int bid_count, ask_count;
 
     (void) state;
-    qt_world_init(&setup);
-    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_file(two_minutes)};
-    setup.symbols[QT_BTCUSDT].spread = qt_number("1");
+    qt_paper_init(&setup);
+    setup.symbols[QT_BTCUSDT].source = (QmPaperSource){.path = qt_paper_file(two_minutes)};
+    setup.symbols[QT_BTCUSDT].spread = qt_paper_number("1");
     setup.options.symbol_count = 1;
-    world = qt_world_open(&setup);
-    qt_steps(world, 1);
-    assert_int_equal(qm_paper_world_best(world, QT_BTCUSDT).bid, qt_number("99.5"));
-    assert_int_equal(qm_paper_world_best(world, QT_BTCUSDT).ask, qt_number("100.5"));
-    better = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_SELL, "100", "1"));
-    same = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_SELL, "100.5", "1"));
+    world = qt_paper_open(&setup);
+    qt_paper_steps(world, 1);
+    assert_int_equal(qm_paper_world_best(world, QT_BTCUSDT).bid, qt_paper_number("99.5"));
+    assert_int_equal(qm_paper_world_best(world, QT_BTCUSDT).ask, qt_paper_number("100.5"));
+    better = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_SELL, "100", "1"));
+    same = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_SELL, "100.5", "1"));
     qm_paper_world_depth(world, QT_BTCUSDT, 3, bids, &bid_count, asks, &ask_count);
     assert_int_equal(ask_count, 3);
-    assert_int_equal(asks[0].price, qt_number("100"));
-    assert_int_equal(asks[0].quantity, qt_number("1"));
-    assert_int_equal(asks[1].price, qt_number("100.5"));
-    assert_int_equal(asks[1].quantity, qt_number("3")); /* with a step's share of the minute */
-    assert_int_equal(asks[2].price, qt_number("100.51"));
-    assert_int_equal(bids[0].price, qt_number("99.5"));
-    taker = qt_placed(world, QT_BTCUSDT, qt_limit(1, QM_PAPER_BUY, "101", "3"));
+    assert_int_equal(asks[0].price, qt_paper_number("100"));
+    assert_int_equal(asks[0].quantity, qt_paper_number("1"));
+    assert_int_equal(asks[1].price, qt_paper_number("100.5"));
+    assert_int_equal(asks[1].quantity, qt_paper_number("3")); /* with a step's share of the minute */
+    assert_int_equal(asks[2].price, qt_paper_number("100.51"));
+    assert_int_equal(bids[0].price, qt_paper_number("99.5"));
+    taker = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(1, QM_PAPER_BUY, "101", "3"));
     assert_int_equal(better->status, QM_PAPER_FILLED);
     assert_int_equal(same->status, QM_PAPER_FILLED);
     assert_int_equal(taker->status, QM_PAPER_FILLED);
-    assert_int_equal(taker->quote, qt_number("301"));
+    assert_int_equal(taker->quote, qt_paper_number("301"));
     assert_int_equal(qm_paper_world_balance(world, 1, 1)->locked, 0);
-    request = qt_limit(1, QM_PAPER_BUY, "100.5", "1");
+    request = qt_paper_limit(1, QM_PAPER_BUY, "100.5", "1");
     request.type = QM_PAPER_LIMIT_MAKER;
-    qt_refused(world, QT_BTCUSDT, request, -2010, "Order would immediately match and take.");
-    request.price = qt_number("100.49");
-    assert_int_equal(qt_placed(world, QT_BTCUSDT, request)->status, QM_PAPER_NEW);
-    qt_money_is_all_there(world, &setup, NULL);
+    qt_paper_refused(world, QT_BTCUSDT, request, -2010, "Order would immediately match and take.");
+    request.price = qt_paper_number("100.49");
+    assert_int_equal(qt_paper_placed(world, QT_BTCUSDT, request)->status, QM_PAPER_NEW);
+    qt_paper_money_is_all_there(world, &setup, NULL);
     qm_paper_world_close(world);
 }
 
@@ -284,41 +284,79 @@ orders_at_market(void **state)
     static const char funds[] = "Account has insufficient balance for requested action.";
     QtWorld setup;
     QmPaperWorld *world = two_minutes_open(&setup);
-    QmPaperRequest request = {.account = 1, .type = QM_PAPER_MARKET, .quantity = qt_number("2")};
+    QmPaperRequest request = {.account = 1, .type = QM_PAPER_MARKET, .quantity = qt_paper_number("2")};
     const QmPaperOrder *order;
 
     (void) state;
-    qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_SELL, "100", "1"));
-    order = qt_placed(world, QT_BTCUSDT, request);
+    qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_SELL, "100", "1"));
+    order = qt_paper_placed(world, QT_BTCUSDT, request);
     assert_int_equal(order->status, QM_PAPER_FILLED);
-    assert_int_equal(order->quote, qt_number("200"));
+    assert_int_equal(order->quote, qt_paper_number("200"));
     request.quantity = 0;
-    request.amount = qt_number("1000.05");
-    order = qt_placed(world, QT_BTCUSDT, request);
+    request.amount = qt_paper_number("1000.05");
+    order = qt_paper_placed(world, QT_BTCUSDT, request);
     assert_int_equal(order->status, QM_PAPER_FILLED);
-    assert_int_equal(order->quantity, qt_number("10"));
-    assert_int_equal(order->quote, qt_number("1000"));
-    assert_int_equal(free_of(world, 1, "USDT"), qt_number("9998800"));
+    assert_int_equal(order->quantity, qt_paper_number("10"));
+    assert_int_equal(order->quote, qt_paper_number("1000"));
+    assert_int_equal(free_of(world, 1, "USDT"), qt_paper_number("9998800"));
     request.side = QM_PAPER_SELL;
-    order = qt_placed(world, QT_BTCUSDT, request);
-    assert_int_equal(order->filled, qt_number("10"));
-    request.amount = qt_number("9000000");
-    qt_refused(world, QT_BTCUSDT, request, -1013, "Filter failure: LOT_SIZE");
+    order = qt_paper_placed(world, QT_BTCUSDT, request);
+    assert_int_equal(order->filled, qt_paper_number("10"));
+    request.amount = qt_paper_number("9000000");
+    qt_paper_refused(world, QT_BTCUSDT, request, -1013, "Filter failure: LOT_SIZE");
     request.amount = 0;
-    request.quantity = qt_number("5000");
-    qt_refused(world, QT_BTCUSDT, request, -2010, funds);
+    request.quantity = qt_paper_number("5000");
+    qt_paper_refused(world, QT_BTCUSDT, request, -2010, funds);
     /* A symbol without a rest of the market has only what accounts offer. */
-    qt_placed(world, QT_ETHUSDT, qt_limit(0, QM_PAPER_SELL, "10", "1"));
-    request = (QmPaperRequest){.account = 1, .type = QM_PAPER_MARKET, .quantity = qt_number("3")};
-    order = qt_placed(world, QT_ETHUSDT, request);
+    qt_paper_placed(world, QT_ETHUSDT, qt_paper_limit(0, QM_PAPER_SELL, "10", "1"));
+    request = (QmPaperRequest){.account = 1, .type = QM_PAPER_MARKET, .quantity = qt_paper_number("3")};
+    order = qt_paper_placed(world, QT_ETHUSDT, request);
     assert_int_equal(order->status, QM_PAPER_EXPIRED);
     assert_int_equal(order->expiry, QM_PAPER_EXPIRED_LIQUIDITY);
-    assert_int_equal(order->filled, qt_number("1"));
+    assert_int_equal(order->filled, qt_paper_number("1"));
     assert_int_equal(order->locked, 0);
     request.quantity = 0;
-    request.amount = qt_number("50");
-    qt_refused(world, QT_ETHUSDT, request, -1013, "Filter failure: LOT_SIZE");
-    qt_money_is_all_there(world, &setup, NULL);
+    request.amount = qt_paper_number("50");
+    qt_paper_refused(world, QT_ETHUSDT, request, -1013, "Filter failure: LOT_SIZE");
+    qt_paper_money_is_all_there(world, &setup, NULL);
+    qm_paper_world_close(world);
+}
+
+static void
+an_amount_is_for_orders_at_market_alone(void **state)
+{
+    static const char words[] = "Parameter 'quoteOrderQty' sent when not required.";
+    QtWorld setup;
+    QmPaperWorld *world = two_minutes_open(&setup);
+    QmPaperRequest request = qt_paper_limit(0, QM_PAPER_BUY, "50", "0.00001");
+
+    (void) state;
+    request.amount = qt_paper_number("100");
+    qt_paper_refused(world, QT_BTCUSDT, request, -1106, words);
+    request.type = QM_PAPER_MARKET;
+    qt_paper_refused(world, QT_BTCUSDT, request, -1106, words);
+    qm_paper_world_close(world);
+}
+
+static void
+a_halted_market_stands_still(void **state)
+{
+    QtWorld setup;
+    QmPaperWorld *world = two_minutes_open(&setup);
+    const QmPaperOrder *order = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "92", "1"));
+    QmPaperRules rules = *qm_paper_symbol(world, QT_BTCUSDT).rules;
+
+    (void) state;
+    qt_paper_steps(world, 1);
+    rules.halted = true;
+    qm_paper_world_set_rules(world, QT_BTCUSDT, &rules);
+    qt_paper_steps(world, 1); /* 90 */
+    assert_int_equal(order->status, QM_PAPER_NEW);
+    assert_int_equal(qm_paper_world_price(world, QT_BTCUSDT), qt_paper_number("100"));
+    rules.halted = false;
+    qm_paper_world_set_rules(world, QT_BTCUSDT, &rules);
+    qt_paper_steps(world, 1);
+    assert_int_equal(qm_paper_world_price(world, QT_BTCUSDT), qt_paper_number("110"));
     qm_paper_world_close(world);
 }
 
@@ -331,15 +369,15 @@ symbols_share_what_an_account_has(void **state)
     const QmPaperOrder *order;
 
     (void) state;
-    order = qt_placed(world, QT_ETHUSDT, qt_limit(0, QM_PAPER_SELL, "20", "999"));
-    qt_refused(world, QT_ETHBTC, qt_limit(0, QM_PAPER_SELL, "0.2", "2"), -2010, funds);
+    order = qt_paper_placed(world, QT_ETHUSDT, qt_paper_limit(0, QM_PAPER_SELL, "20", "999"));
+    qt_paper_refused(world, QT_ETHBTC, qt_paper_limit(0, QM_PAPER_SELL, "0.2", "2"), -2010, funds);
     assert_int_equal(qm_paper_world_cancel(world, 0, QT_ETHUSDT, order->id, NULL).code, 0);
-    qt_placed(world, QT_ETHBTC, qt_limit(0, QM_PAPER_SELL, "0.2", "2"));
-    qt_placed(world, QT_ETHBTC, qt_limit(1, QM_PAPER_BUY, "0.2", "2"));
-    assert_int_equal(free_of(world, 0, "BTC"), qt_number("1000.3996"));
-    assert_true(qm_paper_world_adjust(world, 0, qm_paper_asset_by_name(world, "BTC"), qt_number("1")));
-    assert_false(qm_paper_world_adjust(world, 0, qm_paper_asset_by_name(world, "BTC"), -qt_number("5000")));
-    assert_int_equal(free_of(world, 0, "BTC"), qt_number("1001.3996"));
+    qt_paper_placed(world, QT_ETHBTC, qt_paper_limit(0, QM_PAPER_SELL, "0.2", "2"));
+    qt_paper_placed(world, QT_ETHBTC, qt_paper_limit(1, QM_PAPER_BUY, "0.2", "2"));
+    assert_int_equal(free_of(world, 0, "BTC"), qt_paper_number("1000.3996"));
+    assert_true(qm_paper_world_adjust(world, 0, qm_paper_asset_by_name(world, "BTC"), qt_paper_number("1")));
+    assert_false(qm_paper_world_adjust(world, 0, qm_paper_asset_by_name(world, "BTC"), -qt_paper_number("5000")));
+    assert_int_equal(free_of(world, 0, "BTC"), qt_paper_number("1001.3996"));
     qm_paper_world_close(world);
 }
 
@@ -348,23 +386,23 @@ old_orders_are_forgotten_but_not_that_there_were_some(void **state)
 {
     QtWorld setup;
     QmPaperWorld *world;
-    QmPaperRequest request = qt_limit(0, QM_PAPER_BUY, "1", "1");
+    QmPaperRequest request = qt_paper_limit(0, QM_PAPER_BUY, "1", "1");
     QmPaperOwnTrade trades[10];
     const QmPaperOrder *order, *open, *orders[10];
     char id[32];
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     setup.options.keep = 3;
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     request.client_id = "stays";
-    open = qt_placed(world, QT_BTCUSDT, request);
+    open = qt_paper_placed(world, QT_BTCUSDT, request);
     for (int i = 0; i < 100; i++)
     {
         snprintf(id, sizeof(id), "id-%d", i);
         request.client_id = id;
-        request.price = i % 2 == 0 ? qt_number("1") : qt_number("1000");
-        order = qt_placed(world, QT_BTCUSDT, request);
+        request.price = i % 2 == 0 ? qt_paper_number("1") : qt_paper_number("1000");
+        order = qt_paper_placed(world, QT_BTCUSDT, request);
         if (i % 2 == 0)
             assert_int_equal(qm_paper_world_cancel(world, 0, QT_BTCUSDT, order->id, NULL).code, 0);
     }
@@ -398,21 +436,21 @@ the_watcher_hears_orders_balances_and_prices(void **state)
 
     (void) state;
     watch(world, &heard);
-    order = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "99", "1"));
+    order = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "99", "1"));
     assert_int_equal(heard.orders, 1);
     assert_int_equal(heard.balances, 2);
-    assert_int_equal(heard.best.bid, qt_number("100")); /* of the rest, with a spread of 0 */
+    assert_int_equal(heard.best.bid, qt_paper_number("100")); /* of the rest, with a spread of 0 */
     assert_int_equal(qm_paper_world_cancel(world, 0, QT_BTCUSDT, order->id, "why").code, 0);
     assert_int_equal(heard.orders, 2);
     assert_string_equal(heard.cancel_id, "why");
     assert_int_equal(heard.order.event_id, 2);
     assert_int_equal(heard.order.order->status, QM_PAPER_CANCELED);
-    order = qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "99", "1"));
+    order = qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "99", "1"));
     assert_int_equal(qm_paper_world_expel(world, 0, QT_BTCUSDT, order->id).code, 0);
     assert_int_equal(heard.order.order->expiry, QM_PAPER_EXPIRED_EXCHANGE);
     assert_string_equal(heard.cancel_id, "");
-    qt_steps(world, 2);
-    assert_int_equal(heard.best.ask, qt_number("90"));
+    qt_paper_steps(world, 2);
+    assert_int_equal(heard.best.ask, qt_paper_number("90"));
     qm_paper_world_close(world);
 }
 
@@ -423,9 +461,9 @@ nothing_moves_before_all_followers_have_asked(void **state)
     QmPaperWorld *world;
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     setup.options.followers = 2;
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     assert_int_equal(qm_paper_world_due(world), -1);
     assert_true(qm_paper_world_follow(world, "one"));
     assert_false(qm_paper_world_ready(world, "one", 0));
@@ -455,10 +493,10 @@ virtual_time_goes_by_its_speed_and_never_past_a_step(void **state)
     int64_t start_ms;
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     setup.options.speed = 60;
     setup.real_ms = 12345;
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     start_ms = qm_paper_world_now_ms(world);
     assert_int_equal(start_ms, QM_PAPER_START_MS);
     assert_int_equal(qm_paper_world_due(world), 0);
@@ -470,7 +508,8 @@ virtual_time_goes_by_its_speed_and_never_past_a_step(void **state)
     assert_int_equal(qm_paper_world_now_ms(world), start_ms + 6000);
     setup.real_ms += 5000; /* nobody has come in time */
     assert_int_equal(qm_paper_world_now_ms(world), start_ms + 15000);
-    assert_int_equal(qt_placed(world, QT_BTCUSDT, qt_limit(0, QM_PAPER_BUY, "1", "1"))->created_ms, start_ms + 15000);
+    assert_int_equal(qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"))->created_ms,
+                     start_ms + 15000);
     for (int i = 0; i < 20; i++)
         assert_true(qm_paper_world_advance(world));
     assert_false(qm_paper_world_advance(world));
@@ -486,15 +525,15 @@ history_is_seen_before_the_start(void **state)
     QmPaperCandle candles[40];
 
     (void) state;
-    qt_world_init(&setup);
+    qt_paper_init(&setup);
     for (int i = 0; i < QT_SYMBOLS; i++)
         setup.symbols[i].source.history = 30;
-    world = qt_world_open(&setup);
+    world = qt_paper_open(&setup);
     assert_int_equal(qm_paper_world_now_ms(world), QM_PAPER_START_MS);
     assert_int_equal(qm_paper_world_candles(world, QT_BTCUSDT, QM_PAPER_1M, 0, INT64_MAX, candles, 40), 30);
     assert_true(candles[29].is_closed);
     assert_int_equal(candles[29].open_ms, QM_PAPER_START_MS - 60000);
-    assert_int_equal(candles[0].open, qt_number("100"));
+    assert_int_equal(candles[0].open, qt_paper_number("100"));
     assert_int_equal(qm_paper_world_candles(world, QT_BTCUSDT, QM_PAPER_15M, 0, INT64_MAX, candles, 40), 2);
     assert_true(candles[1].is_closed);
     assert_int_equal(qm_paper_world_price(world, QT_BTCUSDT), candles[1].close);
@@ -511,6 +550,8 @@ main(void)
         cmocka_unit_test(a_bounded_step_fills_no_more_than_its_volume),
         cmocka_unit_test(who_takes_meets_accounts_and_the_rest_by_price),
         cmocka_unit_test(orders_at_market),
+        cmocka_unit_test(an_amount_is_for_orders_at_market_alone),
+        cmocka_unit_test(a_halted_market_stands_still),
         cmocka_unit_test(symbols_share_what_an_account_has),
         cmocka_unit_test(old_orders_are_forgotten_but_not_that_there_were_some),
         cmocka_unit_test(the_watcher_hears_orders_balances_and_prices),
@@ -519,5 +560,5 @@ main(void)
         cmocka_unit_test(history_is_seen_before_the_start),
     };
 
-    return cmocka_run_group_tests(tests, NULL, qt_files_remove);
+    return cmocka_run_group_tests(tests, NULL, qt_paper_files_remove);
 }

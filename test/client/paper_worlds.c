@@ -22,28 +22,28 @@ symbol_of(const char *symbol, const char *base, const char *quote, const char *t
     return (QmPaperSymbolOptions){.symbol = symbol,
                                   .base = base,
                                   .quote = quote,
-                                  .rules = {.tick = qt_number(tick),
-                                            .step = qt_number("0.001"),
-                                            .quantity_min = qt_number("0.001"),
-                                            .quantity_max = qt_number("9000"),
-                                            .notional_min = qt_number("0.0001"),
+                                  .rules = {.tick = qt_paper_number(tick),
+                                            .step = qt_paper_number("0.001"),
+                                            .quantity_min = qt_paper_number("0.001"),
+                                            .quantity_max = qt_paper_number("9000"),
+                                            .notional_min = qt_paper_number("0.0001"),
                                             .orders_max = 200,
-                                            .fee_maker = qt_number("0.001"),
-                                            .fee_taker = qt_number("0.002")},
-                                  .source = {.start = qt_number(start)}};
+                                            .fee_maker = qt_paper_number("0.001"),
+                                            .fee_taker = qt_paper_number("0.002")},
+                                  .source = {.start = qt_paper_number(start)}};
 }
 
-/* qt_world_init makes options: everybody has 1000 BTC, 1000 ETH and 10000000 USDT. */
+/* qt_paper_init makes options: everybody has 1000 BTC, 1000 ETH and 10000000 USDT. */
 void
-qt_world_init(QtWorld *setup)
+qt_paper_init(QtWorld *setup)
 {
     static const char *const names[] = {"main", "second", "third", "fourth"};
     static const char *const keys[] = {"key0", "key1", "key2", "key3"};
 
     memset(setup, 0, sizeof(*setup));
-    setup->deposits[0] = (QmPaperDeposit){"BTC", qt_number("1000")};
-    setup->deposits[1] = (QmPaperDeposit){"USDT", qt_number("10000000")};
-    setup->deposits[2] = (QmPaperDeposit){"ETH", qt_number("1000")};
+    setup->deposits[0] = (QmPaperDeposit){"BTC", qt_paper_number("1000")};
+    setup->deposits[1] = (QmPaperDeposit){"USDT", qt_paper_number("10000000")};
+    setup->deposits[2] = (QmPaperDeposit){"ETH", qt_paper_number("1000")};
     for (int i = 0; i < QT_ACCOUNTS; i++)
         setup->accounts[i] = (QmPaperAccountOptions){names[i], keys[i], "secret", setup->deposits, 3};
     setup->symbols[QT_BTCUSDT] = symbol_of("BTCUSDT", "BTC", "USDT", "0.01", "100");
@@ -58,9 +58,9 @@ qt_world_init(QtWorld *setup)
                                            .real_context = &setup->real_ms};
 }
 
-/* qt_world_open opens what must open. */
+/* qt_paper_open opens what must open. */
 QmPaperWorld *
-qt_world_open(QtWorld *setup)
+qt_paper_open(QtWorld *setup)
 {
     QmPaperWorld *world;
     QmError error;
@@ -69,9 +69,9 @@ qt_world_open(QtWorld *setup)
     return world;
 }
 
-/* qt_number reads a decimal that is one. */
+/* qt_paper_number reads a decimal that is one. */
 QmPaperDecimal
-qt_number(const char *text)
+qt_paper_number(const char *text)
 {
     QmPaperDecimal value = -1;
 
@@ -79,17 +79,19 @@ qt_number(const char *text)
     return value;
 }
 
-/* qt_limit makes a plain request. */
+/* qt_paper_limit makes a plain request. */
 QmPaperRequest
-qt_limit(int account, QmPaperSide side, const char *price, const char *quantity)
+qt_paper_limit(int account, QmPaperSide side, const char *price, const char *quantity)
 {
-    return (
-        QmPaperRequest){.account = account, .side = side, .price = qt_number(price), .quantity = qt_number(quantity)};
+    return (QmPaperRequest){.account = account,
+                            .side = side,
+                            .price = qt_paper_number(price),
+                            .quantity = qt_paper_number(quantity)};
 }
 
-/* qt_placed places what must be taken. */
+/* qt_paper_placed places what must be taken. */
 const QmPaperOrder *
-qt_placed(QmPaperWorld *world, int symbol, QmPaperRequest request)
+qt_paper_placed(QmPaperWorld *world, int symbol, QmPaperRequest request)
 {
     const QmPaperOrder *order;
     QmPaperRefusal refusal = qm_paper_world_place(world, symbol, &request, &order);
@@ -99,9 +101,9 @@ qt_placed(QmPaperWorld *world, int symbol, QmPaperRequest request)
     return order;
 }
 
-/* qt_refused places what must be refused with these words. */
+/* qt_paper_refused places what must be refused with these words. */
 void
-qt_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, const char *message)
+qt_paper_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, const char *message)
 {
     const QmPaperOrder *order;
     QmPaperRefusal refusal = qm_paper_world_check(world, symbol, &request);
@@ -113,9 +115,9 @@ qt_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, co
     assert_null(order);
 }
 
-/* qt_steps does steps as the only follower. */
+/* qt_paper_steps does steps as the only follower. */
 void
-qt_steps(QmPaperWorld *world, int count)
+qt_paper_steps(QmPaperWorld *world, int count)
 {
     assert_true(qm_paper_world_follow(world, "test"));
     for (int i = 0; i < count; i++)
@@ -126,9 +128,9 @@ qt_steps(QmPaperWorld *world, int count)
     }
 }
 
-/* qt_audit returns the audit as text. */
+/* qt_paper_audit returns the audit as text. */
 char *
-qt_audit(QmPaperWorld *world)
+qt_paper_audit(QmPaperWorld *world)
 {
     char *text = NULL;
     size_t size = 0;
@@ -141,12 +143,12 @@ qt_audit(QmPaperWorld *world)
 }
 
 /*
- * qt_money_is_all_there adds up, for each asset, what accounts have, what was
+ * qt_paper_money_is_all_there adds up, for each asset, what accounts have, what was
  * taken in fees and what the rest of the market has won: it is what was given. Nobody has less than nothing, and what
  * is locked is what open orders have locked. Given, beside the deposits, may be NULL.
  */
 void
-qt_money_is_all_there(QmPaperWorld *world, const QtWorld *setup, const QmPaperDecimal *given)
+qt_paper_money_is_all_there(QmPaperWorld *world, const QtWorld *setup, const QmPaperDecimal *given)
 {
     const QmPaperOrder *orders[QM_PAPER_LIMIT_MAX];
     QmPaperDecimal locked[QT_ACCOUNTS][3] = {{0}};
@@ -178,9 +180,9 @@ qt_money_is_all_there(QmPaperWorld *world, const QtWorld *setup, const QmPaperDe
     }
 }
 
-/* qt_temporary returns a path that nothing is at. */
+/* qt_paper_temporary returns a path that nothing is at. */
 char *
-qt_temporary(const char *name)
+qt_paper_temporary(const char *name)
 {
     char *path;
     const char *folder = getenv("TMPDIR");
@@ -192,9 +194,9 @@ qt_temporary(const char *name)
 
 static char paths[4][256]; /* of the texts that are files now */
 
-/* qt_file writes a text to one of four files in turn. */
+/* qt_paper_file writes a text to one of four files in turn. */
 const char *
-qt_file(const char *text)
+qt_paper_file(const char *text)
 {
     static int next;
     int place = next++ % 4;
@@ -203,7 +205,7 @@ qt_file(const char *text)
     FILE *file;
 
     snprintf(name, sizeof(name), "%d.csv", place);
-    made = qt_temporary(name);
+    made = qt_paper_temporary(name);
     snprintf(paths[place], sizeof(paths[place]), "%s", made);
     free(made);
     file = fopen(paths[place], "w");
@@ -213,9 +215,9 @@ qt_file(const char *text)
     return paths[place];
 }
 
-/* qt_files_remove removes them. */
+/* qt_paper_files_remove removes them. */
 int
-qt_files_remove(void **state)
+qt_paper_files_remove(void **state)
 {
     (void) state;
     for (int i = 0; i < 4; i++)
