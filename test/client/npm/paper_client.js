@@ -11,8 +11,8 @@ const WAIT_MS = 20000;
 
 function open(secret) {
     return new Spot({
-        configurationRestAPI: { apiKey, apiSecret: secret, basePath: urls.rest_url, timeout: 10000 },
-        configurationWebsocketAPI: { apiKey, apiSecret: secret, wsURL: urls.ws_api_url },
+        configurationRestAPI: { apiKey, apiSecret: secret, basePath: urls.rest_url, timeout: WAIT_MS },
+        configurationWebsocketAPI: { apiKey, apiSecret: secret, wsURL: urls.ws_api_url, timeout: WAIT_MS },
         configurationWebsocketStreams: { wsURL: urls.stream_url },
     });
 }
