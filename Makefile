@@ -9,7 +9,7 @@
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
 #   make client             libquantmesh and the program quantmesh; make -C client install installs them
-#   make check-client       builds and tests them; not a part of make check yet
+#   make check-client       builds and tests them, with sanitizers and under valgrind
 #   make lint, format       gates over the sources; clang-format in place
 
 MAKEFLAGS += --no-print-directory
@@ -59,8 +59,7 @@ SUDO = $(shell test -w "$$($(PG_CONFIG) --pkglibdir)" || echo sudo)
 build = $(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j2) all $(1) && $(SUDO) $(MAKE) -s install PG_CONFIG='$(PG_CONFIG)' $(1)
 export PG_CONFIG
 
-# What the unit suite tests has no assertions of the server's: once is enough. The client is not whole yet, and some of its
-# tests fail: it joins when they pass.
+# What the unit and client suites test has no assertions of the server's: once is enough.
 check: lint check-assert
 	$(call build,ASSERT=)
 	test/run sql isolation t
@@ -95,7 +94,7 @@ client: prepare
 
 check-client: prepare
 	$(call build,ASSERT=1)
-	test/run client
+	test/run client valgrind
 
 lint: prepare
 	test/lint

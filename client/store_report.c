@@ -71,6 +71,8 @@ static bool is_json(QmSqlite *store, const char *text);
 static void read_trade(QmSqlite *store, Application *app);
 static QmBookOrder *find_order(QmSqlite *store, Application *app);
 static QmBookOrder *find_by_client_id(QmSqlite *store, Application *app);
+static QmAttempts attempts(const QmBookOrder *order);
+static void stand_for(QmBookOrder *order, int attempt);
 static int64_t find_exchange(QmSqlite *store, const Application *app, int *attempt);
 static void record_unknown(QmSqlite *store, Application *app);
 static void take_smaller(QmSqlite *store, Application *app);
@@ -119,7 +121,7 @@ apply(QmSqlite *store, void *argument)
         return;
     }
     app->order = qm_book_copy(app->before);
-    app->old_attempt = app->attempt < app->before->attempt && app->attempt != qm_book_attempt_shown(app->before);
+    app->old_attempt = app->attempt < app->before->attempt && app->attempt != qm_attempt_shown(attempts(app->before));
     app->last_is_dead = app->before->submitted_at == 0 || !qm_order_is_live(app->before->state);
     take_smaller(store, app);
     link_exchange_id(store, app);
@@ -256,7 +258,7 @@ find_order(QmSqlite *store, Application *app)
     if (order_id != 0)
         order = qm_book_order(store, app->account, order_id);
     if (order != NULL && report->client_order_id != NULL &&
-        !qm_book_is_attempt(order, report->client_order_id, &other) &&
+        !qm_attempt_find(attempts(order), report->client_order_id, &other) &&
         qm_order_id_parse(report->client_order_id, tag, &order_id, &other))
     {
         app->order = order;
@@ -278,9 +280,26 @@ find_by_client_id(QmSqlite *store, Application *app)
         return NULL;
     order = qm_book_order(store, app->account, order_id);
     if (order == NULL || strcmp(order->symbol, report->symbol) != 0 ||
-        !qm_book_is_attempt(order, report->client_order_id, &app->attempt))
+        !qm_attempt_find(attempts(order), report->client_order_id, &app->attempt))
         return NULL;
     return order;
+}
+
+/* attempts returns what tells the attempts of an order apart. */
+static QmAttempts
+attempts(const QmBookOrder *order)
+{
+    return (QmAttempts){order->client_order_id, order->order_id, order->attempt};
+}
+
+/* stand_for lets the order show the client order id of an attempt. */
+static void
+stand_for(QmBookOrder *order, int attempt)
+{
+    char client_order_id[QM_CLIENT_ORDER_ID_MAX + 1];
+
+    if (qm_attempt_id(attempts(order), attempt, client_order_id))
+        order->client_order_id = qm_scratch_copy(client_order_id);
 }
 
 /* find_exchange returns the order that the exchange knows by its id, and which attempt of it; 0 for none. */
@@ -499,8 +518,8 @@ happen(QmSqlite *store, Application *app, QmOrderEvent event)
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(store, app, "REVIVED", order_subject(order));
     if (app->last_is_dead &&
-        (risen || (app->old_attempt && qm_order_is_live(from) && qm_book_attempt_shown(order) == order->attempt)))
-        order->client_order_id = qm_book_attempt_id(order, app->attempt);
+        (risen || (app->old_attempt && qm_order_is_live(from) && qm_attempt_shown(attempts(order)) == order->attempt)))
+        stand_for(order, app->attempt);
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);
 }

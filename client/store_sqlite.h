@@ -191,9 +191,6 @@ extern bool qm_book_end_attempt(QmSqlite *store, QmBookOrder *order);
 extern void qm_book_write(QmSqlite *store, const QmBookOrder *before, QmBookOrder *after, const QmBookNews *news);
 extern void qm_book_insert(QmSqlite *store, const QmBookOrder *order);
 extern void qm_book_amend(QmSqlite *store, QmBookOrder *order, const char *quantity, const char *source);
-extern bool qm_book_is_attempt(const QmBookOrder *order, const char *client_order_id, int *attempt);
-extern int qm_book_attempt_shown(const QmBookOrder *order);
-extern const char *qm_book_attempt_id(const QmBookOrder *order, int attempt);
 extern QmDecimal qm_book_gross(const QmBookOrder *order);
 extern void qm_book_found(QmSqlite *store, const QmBookOrder *order, const char *code, const char *subject);
 extern void qm_book_found_for(QmSqlite *store, const char *account, const char *symbol, int64_t order_id,

@@ -72,6 +72,48 @@ qm_order_id_parse(const char *text, char tag[QM_TAG_LEN + 1], int64_t *order_id,
     return strcmp(again, text) == 0;
 }
 
+/* qm_attempt_find says whether the text is the client order id of the order, now or of an earlier attempt, and of which. */
+bool
+qm_attempt_find(QmAttempts order, const char *client_order_id, int *attempt)
+{
+    char tag[QM_TAG_LEN + 1];
+    char shown_tag[QM_TAG_LEN + 1];
+    int64_t order_id;
+    int64_t shown_id;
+    int shown;
+
+    if (qm_order_id_parse(client_order_id, tag, &order_id, attempt) &&
+        qm_order_id_parse(order.shown, shown_tag, &shown_id, &shown) && order_id == order.order_id &&
+        strcmp(tag, shown_tag) == 0)
+        return *attempt <= order.last;
+    *attempt = order.last;
+    return strcmp(order.shown, client_order_id) == 0;
+}
+
+/* qm_attempt_shown returns the attempt whose client order id the order shows. */
+int
+qm_attempt_shown(QmAttempts order)
+{
+    int attempt;
+
+    (void) qm_attempt_find(order, order.shown, &attempt);
+    return attempt;
+}
+
+/* qm_attempt_id writes the client order id that an attempt of the order had; false where the ids are not ours. */
+bool
+qm_attempt_id(QmAttempts order, int attempt, char out[QM_CLIENT_ORDER_ID_MAX + 1])
+{
+    char tag[QM_TAG_LEN + 1];
+    int64_t order_id;
+    int shown;
+
+    if (!qm_order_id_parse(order.shown, tag, &order_id, &shown))
+        return false;
+    qm_order_id_format(out, tag, order.order_id, attempt);
+    return true;
+}
+
 /* qm_tag_from_random makes a tag of a random number. */
 void
 qm_tag_from_random(char tag[QM_TAG_LEN + 1], uint32_t random)

@@ -16,6 +16,22 @@
 extern void qm_order_id_format(char out[QM_CLIENT_ORDER_ID_MAX + 1], const char *tag, int64_t order_id, int attempt);
 extern bool qm_order_id_parse(const char *text, char tag[QM_TAG_LEN + 1], int64_t *order_id, int *attempt);
 
+/*
+ * An order that was sent more than once has a client order id for each attempt,
+ * and shows one of them. One that was adopted shows somebody else's, which may be
+ * of our form.
+ */
+typedef struct QmAttempts
+{
+    const char *shown; /* the client order id that the order shows */
+    int64_t order_id;
+    int last; /* attempt */
+} QmAttempts;
+
+extern bool qm_attempt_find(QmAttempts order, const char *client_order_id, int *attempt);
+extern int qm_attempt_shown(QmAttempts order);
+extern bool qm_attempt_id(QmAttempts order, int attempt, char out[QM_CLIENT_ORDER_ID_MAX + 1]);
+
 extern void qm_tag_from_random(char tag[QM_TAG_LEN + 1], uint32_t random);
 
 #endif

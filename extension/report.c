@@ -43,9 +43,8 @@ typedef struct Application
 
 static QmOrder *find_order(const QmReport *report, int *attempt, QmReportResult *result);
 static QmOrder *lock_by_client_id(const QmReport *report, int *attempt);
-static bool is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt);
-static int attempt_stood_for(const QmOrder *order);
-static char *id_of_attempt(const QmOrder *order, int attempt);
+static QmAttempts attempts(const QmOrder *order);
+static void stand_for(QmOrder *order, int attempt);
 static void record_unknown(const QmReport *report, QmReportResult *result);
 static void take_smaller(Application *app);
 static void link_exchange_id(Application *app);
@@ -80,7 +79,7 @@ qm_report_apply(const QmReport *report, QmReportResult *result)
     else
     {
         app.order = qm_order_copy(app.before);
-        app.old_attempt = app.attempt < app.before->attempt && app.attempt != attempt_stood_for(app.before);
+        app.old_attempt = app.attempt < app.before->attempt && app.attempt != qm_attempt_shown(attempts(app.before));
         app.last_is_dead = app.before->submitted_at == 0 || !qm_order_is_live(app.before->state);
         take_smaller(&app);
         link_exchange_id(&app);
@@ -117,7 +116,8 @@ find_order(const QmReport *report, int *attempt, QmReportResult *result)
     order_id = qm_order_find_exchange(report->account, report->symbol, report->exchange_order_id, attempt);
     if (order_id != 0)
         order = qm_order_lock(report->account, order_id);
-    if (order != NULL && report->client_order_id != NULL && !is_attempt_of(order, report->client_order_id, &other) &&
+    if (order != NULL && report->client_order_id != NULL &&
+        !qm_attempt_find(attempts(order), report->client_order_id, &other) &&
         qm_order_id_parse(report->client_order_id, tag, &order_id, &other))
         found(result,
               report,
@@ -140,52 +140,26 @@ lock_by_client_id(const QmReport *report, int *attempt)
         return NULL;
     order = qm_order_lock(report->account, order_id);
     if (order == NULL || strcmp(order->symbol, report->symbol) != 0 ||
-        !is_attempt_of(order, report->client_order_id, attempt))
+        !qm_attempt_find(attempts(order), report->client_order_id, attempt))
         return NULL;
     return order;
 }
 
-/* is_attempt_of says whether the text is the client order id of the order, now or of an earlier attempt, and of which. */
-static bool
-is_attempt_of(const QmOrder *order, const char *client_order_id, int *attempt)
+/* attempts returns what tells the attempts of an order apart. */
+static QmAttempts
+attempts(const QmOrder *order)
 {
-    char tag[QM_TAG_LEN + 1];
-    char own_tag[QM_TAG_LEN + 1];
-    int64 order_id;
-    int64 own_id;
-    int own_attempt;
-
-    if (qm_order_id_parse(client_order_id, tag, &order_id, attempt) &&
-        qm_order_id_parse(order->client_order_id, own_tag, &own_id, &own_attempt) && order_id == order->order_id &&
-        strcmp(tag, own_tag) == 0)
-        return *attempt <= order->attempt;
-    *attempt = order->attempt; /* adopted, with an id of somebody else's, be it of our form */
-    return strcmp(order->client_order_id, client_order_id) == 0;
+    return (QmAttempts){order->client_order_id, order->order_id, order->attempt};
 }
 
-/* attempt_stood_for returns the attempt whose client order id the order shows. */
-static int
-attempt_stood_for(const QmOrder *order)
-{
-    int attempt;
-
-    (void) is_attempt_of(order, order->client_order_id, &attempt);
-    return attempt;
-}
-
-/* id_of_attempt returns the client order id that an attempt of the order had. */
-static char *
-id_of_attempt(const QmOrder *order, int attempt)
+/* stand_for lets the order show the client order id of an attempt. */
+static void
+stand_for(QmOrder *order, int attempt)
 {
     char client_order_id[QM_CLIENT_ORDER_ID_MAX + 1];
-    char tag[QM_TAG_LEN + 1];
-    int64 order_id;
-    int shown;
 
-    if (!qm_order_id_parse(order->client_order_id, tag, &order_id, &shown))
-        return order->client_order_id;
-    qm_order_id_format(client_order_id, tag, order->order_id, attempt);
-    return pstrdup(client_order_id);
+    if (qm_attempt_id(attempts(order), attempt, client_order_id))
+        order->client_order_id = pstrdup(client_order_id);
 }
 
 /*
@@ -420,8 +394,8 @@ happen(Application *app, QmOrderEvent event)
     else if (effect == QM_EFFECT_FLAGGED || risen)
         found(app->result, app->report, app->before, "REVIVED", order_subject(order), show_order(app->before));
     if (app->last_is_dead &&
-        (risen || (app->old_attempt && qm_order_is_live(from) && attempt_stood_for(order) == order->attempt)))
-        order->client_order_id = id_of_attempt(order, app->attempt);
+        (risen || (app->old_attempt && qm_order_is_live(from) && qm_attempt_shown(attempts(order)) == order->attempt)))
+        stand_for(order, app->attempt);
     if (app->news.event == NULL && from != order->state)
         app->news.event = qm_order_event_name(event);
 }

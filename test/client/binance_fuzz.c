@@ -1,11 +1,5 @@
 /*
  * Any bytes as an answer, an event or a stream of frames: reading must not break.
- *
- * A target for libFuzzer, with what reads:
- *
- *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
- *         -Iclient -Icommon -DQM_VERSION='"0"' -o binance_fuzz test/client/binance_fuzz.c client/binance_{json,answer,event}.c client/websocket.c \
- *         client/error.c client/moment.c -ljansson -lcrypto
  */
 #include "binance_answer.h"
 #include "websocket.h"

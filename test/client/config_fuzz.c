@@ -1,11 +1,6 @@
 /*
  * Any bytes as a configuration: loading must not break, whatever comes of it. What
  * loads without errors is printed, has to load again, and has to print the same.
- *
- * A target for libFuzzer, with all of client/config*.c:
- *
- *   clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
- *         -Iclient -Icommon -o config_fuzz test/client/config_fuzz.c client/config*.c -lyaml
  */
 #include "config.h"
 

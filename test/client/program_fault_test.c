@@ -209,12 +209,31 @@ test_read_only(void **state)
     assert_run(QM_EXIT_OK, "no live orders\n", "", "orders", "--db", as("p_quiet"));
 }
 
+/* place_at tries to place an order at a server, once, and returns how that is answered. */
+static QmError
+place_at(const char *conninfo)
+{
+    const QmClientOptions options = {.conninfo = conninfo, .retry = qm_retry_policy("none")};
+    const QmOrder order = {.symbol = "BTCUSDT", .side = "buy", .price = "1", .quantity = "1"};
+    QmClient *client = qm_client_new(&options);
+    QmPlacement placement;
+    QmError error;
+
+    assert_non_null(client);
+    assert_int_not_equal(qm_place_order(client, "binance", &order, &placement), QM_OK);
+    assert_int_equal(placement.order_id, 0);
+    error = *qm_client_error(client);
+    qm_client_free(client);
+    return error;
+}
+
 /* A standby that takes no sessions yet, and then one that does. */
 static void
 test_standby(void **state)
 {
     const QtRun *run;
     char standby[512];
+    QmError error;
 
     (void) state;
     snprintf(standby, sizeof(standby), "dbname=program_faults user=postgres host=%s", qt_scratch());
@@ -230,6 +249,9 @@ test_standby(void **state)
     assert_int_equal(run->status, QM_EXIT_CONNECT);
     if (strstr(run->err, wanted) == NULL)
         qt_fail("not what a recovering server says: %s", run->err);
+    error = place_at(standby);
+    assert_int_equal(error.code, QM_ERROR_CONNECT);
+    assert_string_equal(error.sqlstate, "57P03");
     shell("pg_ctl -s -m immediate -D \"$QT_SCRATCH/standby\" stop >/dev/null");
     shell("echo 'hot_standby = on' >>\"$QT_SCRATCH/standby/postgresql.conf\"");
     shell("pg_ctl -s -w -D \"$QT_SCRATCH/standby\" -l \"$QT_SCRATCH/standby.log\" start >/dev/null");
@@ -238,6 +260,9 @@ test_standby(void **state)
     if (strstr(run->out, "- this server is a standby: nothing can be placed here\n" PRIMARY) == NULL)
         qt_fail("not what a standby says: %s", run->out);
     assert_run(QM_EXIT_OK, "no live orders\n", "", "orders", "--db", standby);
+    error = place_at(standby);
+    assert_int_equal(error.code, QM_ERROR_READ_ONLY);
+    assert_string_equal(error.sqlstate, "25006");
     assert_run(QM_EXIT_READ_ONLY,
                "",
                "quantmesh: cannot execute INSERT in a read-only transaction\n" PRIMARY,

@@ -81,10 +81,55 @@ test_refused(void **state)
     assert_true(id == INT64_MAX);
 }
 
+/* An order that shows its second attempt of three answers to all of them, and to nothing that only looks like one. */
+static void
+test_attempts(void **state)
+{
+    const QmAttempts order = {"qaaaa1a1", 1, 2};
+    char text[QM_CLIENT_ORDER_ID_MAX + 1];
+    int attempt;
+
+    (void) state;
+    assert_int_equal(qm_attempt_shown(order), 1);
+    for (int i = 0; i <= 2; i++)
+    {
+        assert_true(qm_attempt_id(order, i, text));
+        assert_true(qm_attempt_find(order, text, &attempt));
+        assert_int_equal(attempt, i);
+    }
+    assert_string_equal(text, "qaaaa1a2");
+    assert_false(qm_attempt_find(order, "qaaaa1a3", &attempt)); /* not sent yet */
+    assert_false(qm_attempt_find(order, "qaaaa2a0", &attempt)); /* another order */
+    assert_false(qm_attempt_find(order, "qbbbb1a0", &attempt)); /* another database */
+    assert_false(qm_attempt_find(order, "web_4711", &attempt));
+}
+
+/* An adopted order shows the id that somebody else gave it, and has no other. */
+static void
+test_adopted(void **state)
+{
+    const QmAttempts foreign = {"web_4711", 7, 0};
+    const QmAttempts alike = {"qbbbb9a3", 7, 0};
+    char text[QM_CLIENT_ORDER_ID_MAX + 1];
+    int attempt;
+
+    (void) state;
+    assert_true(qm_attempt_find(foreign, "web_4711", &attempt));
+    assert_int_equal(attempt, 0);
+    assert_false(qm_attempt_find(foreign, "qaaaa7a0", &attempt));
+    assert_false(qm_attempt_id(foreign, 0, text));
+    assert_true(qm_attempt_find(alike, "qbbbb9a3", &attempt));
+    assert_int_equal(attempt, 0);
+    assert_false(qm_attempt_find(alike, "qbbbb9a2", &attempt));
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trips), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trips),
+                                       cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_attempts),
+                                       cmocka_unit_test(test_adopted)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
