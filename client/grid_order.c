@@ -142,8 +142,13 @@ adopt(QmGrid *grid, const News *news)
     known_as(&order, news->event->order_id, news->event->client_order_id);
     slot = qm_grid_slot_make(grid, news->slot_price);
     if (slot != NULL && is_wish(&slot->order, news))
+    {
         known_as(&slot->order, order.id, order.client_id);
-    else if (slot != NULL && slot->order.kind == QM_GRID_NONE && !qm_grid_past_is_live(grid, slot->price))
+        grid->changed = true;
+        return &slot->order;
+    }
+    qm_grid_doubt(grid); /* the ledger may have had its fills when it was compared */
+    if (slot != NULL && slot->order.kind == QM_GRID_NONE && !qm_grid_past_is_live(grid, slot->price))
         slot->order = order;
     else
         return astray(grid, news->slot_price, &order);

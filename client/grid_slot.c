@@ -215,20 +215,6 @@ add_to_slot(QmGrid *grid, QmGridNumber slot_price, QmGridNumber quantity)
 }
 
 /*
- * late prepares for a fill of an order that has ended. The ledger may have had it
- * when it was compared last, and then it is loose by now: it must not count twice.
- */
-static void
-late(QmGrid *grid, QmGridNumber bought)
-{
-    QmGridNumber loose = grid->state.loose < bought ? grid->state.loose : bought;
-
-    if (loose > 0)
-        grid->state.loose -= loose;
-    qm_grid_doubt(grid);
-}
-
-/*
  * qm_grid_book brings an order's fills to a cumulative quantity, and its fee to
  * what is told of it (NULL: nothing). Says whether anything was new. May move
  * slots, but not within one that is there.
@@ -251,7 +237,7 @@ qm_grid_book(QmGrid *grid, QmGridNumber slot_price, QmGridOrder *order, QmGridNu
         return false;
     grid->changed = true;
     if (order->kind == QM_GRID_ENDED)
-        late(grid, order->side == QM_GRID_BUY ? more - more_fee : 0);
+        qm_grid_doubt(grid); /* the ledger may have had it when it was compared: then it is loose by now, too */
     if (slot_price == 0)
         qm_grid_take(grid, order->side == QM_GRID_SELL ? more : more_fee - more);
     else

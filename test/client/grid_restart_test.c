@@ -174,6 +174,7 @@ an_unknown_order_is_taken_in(void **state)
     QmStoredOrder list[3] = {stored(7, "g90", "buy", "90", "1", "0.5", "partially_filled"),
                              stored(8, "other", "buy", "80", "1", "0", "open"),
                              stored(9, "g120", "sell", "130", "1", "0", "unknown")};
+    QmStoredOrder over = stored(10, "g60", "buy", "60", "1", "1", "filled");
 
     (void) state;
     /* Without a document, because it was lost, or is of an older program. */
@@ -184,8 +185,15 @@ an_unknown_order_is_taken_in(void **state)
     assert_string_equal(qt_grid_status(&test).loose, "2.5");
     assert_wishes(&test, "100", "buy g80 1.25 @ 80");
     qt_grid_place_all(&test);
+    /* One that was over when the grid heard of it was in the ledger, as loose: it does not count twice. */
+    assert_int_equal(qm_grid_stored(test.grid, &over, test.now_us), QM_GRID_CHANGED);
+    assert_wishes(&test, "86", "");
+    assert_true(qm_grid_wants_reconcile(test.grid));
+    list[1] = stored(1, "g80", "buy", "80", "1.25", "0", "open");
+    reconcile(&test, list, 3, "3");
+    assert_string_equal(qt_grid_status(&test).loose, "1.5");
     qt_grid_tell(&test, 7, "filled", "1");
-    assert_wishes(&test, "80", "sell g90 1 @ 100; buy g70 1.428 @ 70; buy g60 1.666 @ 60");
+    assert_wishes(&test, "80", "sell g60 1 @ 90; sell g90 1 @ 100; buy g70 1.428 @ 70");
     /* The loose ones are sold by what closes the position. */
     qt_grid_place_all(&test);
     qm_grid_exit(test.grid, true, true);
