@@ -230,23 +230,30 @@ compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
 {
     json_t *orders = json_object();
     json_t *slots = json_object();
+
     for (size_t i = 0; i < json_array_size(list); i++)
     {
         json_t *line = json_array_get(list, i);
-        char slot[128];
+        const char *slot;
 
-        snprintf(slot, sizeof(slot), "%s %s", qt_paper_text(line, "side"), qt_paper_text(line, "price"));
+        if (!is_event(line, "order") && !is_event(line, "end"))
+            continue;
+        slot = ask(store,
+                   "SELECT side || ' ' || slot FROM orders WHERE client_order_id = ?1",
+                   qt_paper_text(line, "client_id"),
+                   NULL);
+        if (slot[0] == '\0')
+            qt_fail("order %s is not in the store", qt_paper_text(line, "client_id"));
         if (is_event(line, "order"))
         {
             agreement->orders++;
             if (json_object_get(slots, slot) != NULL)
-                qt_fail("two orders at %s", slot);
+                qt_fail("two orders in slot %s", slot);
             json_object_set_new(slots, slot, json_true());
         }
         if (is_event(line, "end"))
             json_object_del(slots, slot);
-        if (is_event(line, "order") || is_event(line, "end"))
-            json_object_set(orders, qt_paper_text(line, "client_id"), line);
+        json_object_set(orders, qt_paper_text(line, "client_id"), line);
     }
     for (void *at = json_object_iter(orders); at != NULL; at = json_object_iter_next(orders, at))
         compare_order(store, json_object_iter_value(at));
