@@ -149,7 +149,7 @@ take_signals(QmRun *run)
             qm_run_stop(run, strsignal((int) signal_info.ssi_signo), QM_EXIT_OK);
             continue;
         }
-        qm_log(&run->log, QM_LOG_WARN, "ended at once, by a second signal", NULL);
+        qm_log(&run->log, QM_LOG_WARN, "ended at once, by a second signal");
         run->exit_code = (QmExit) (128 + (int) signal_info.ssi_signo);
         run->ended = true;
     }
@@ -262,7 +262,7 @@ qm_run_stop(QmRun *run, const char *why, QmExit exit_code)
     run->stopping = true;
     run->exit_code = exit_code;
     run->stop_by_ns = qm_run_now_ns() + STOP_MS * QM_NS_PER_MS;
-    qm_log(&run->log, exit_code == QM_EXIT_OK ? QM_LOG_INFO : QM_LOG_ERROR, "stopping", "why", why, NULL);
+    qm_log(&run->log, exit_code == QM_EXIT_OK ? QM_LOG_INFO : QM_LOG_ERROR, "stopping", "why", why);
     for (size_t i = 0; i < run->market_count; i++)
     {
         QmRunMarket *market = &run->markets[i];
@@ -295,7 +295,7 @@ look_after_stop(QmRun *run)
         return;
     if (!done)
     {
-        qm_log(&run->log, QM_LOG_WARN, "not everything that was to be done at the end could be done in time", NULL);
+        qm_log(&run->log, QM_LOG_WARN, "not everything that was to be done at the end could be done in time");
         run->exit_code = run->exit_code == QM_EXIT_OK ? QM_EXIT_ATTENTION : run->exit_code;
     }
     for (size_t i = 0; i < run->market_count && !run->store_lost; i++)
@@ -308,8 +308,7 @@ look_after_stop(QmRun *run)
                QM_LOG_WARN,
                "the server was not told of the end: others wait for it",
                "reason",
-               qm_member_error(run->member)->message,
-               NULL);
+               qm_member_error(run->member)->message);
     run->ended = true;
 }
 

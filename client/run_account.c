@@ -58,7 +58,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     account->exchange = qm_binance_open(&options, &error);
     if (account->exchange == NULL)
     {
-        qm_log(&run->log, QM_LOG_ERROR, "no exchange", "account", account->name, "reason", error.message, NULL);
+        qm_log(&run->log, QM_LOG_ERROR, "no exchange", "account", account->name, "reason", error.message);
         return false;
     }
     fine = account->exchange->functions->watch_account(account->exchange) == QM_OK;
@@ -84,8 +84,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
                "account",
                account->name,
                "reason",
-               account->exchange->functions->error(account->exchange)->message,
-               NULL);
+               account->exchange->functions->error(account->exchange)->message);
     return fine;
 }
 
@@ -172,7 +171,7 @@ listen(void *argument, const QmExchangeEvent *event)
         case QM_HEARD_MARKET_UP:
             account->market_up = true;
             account->said[SAID_PRICES][0] = '\0';
-            qm_log(log, QM_LOG_INFO, "prices are heard", "account", account->name, NULL);
+            qm_log(log, QM_LOG_INFO, "prices are heard", "account", account->name);
             break;
         case QM_HEARD_MARKET_DOWN:
             account->market_up = false;
@@ -190,14 +189,7 @@ warn_once(QmRunAccount *account, int kind, const char *message, const char *why)
 {
     bool repeated = why != NULL && strncmp(account->said[kind], why, sizeof(account->said[kind]) - 1) == 0;
 
-    qm_log(&account->run->log,
-           repeated ? QM_LOG_DEBUG : QM_LOG_WARN,
-           message,
-           "account",
-           account->name,
-           "why",
-           why,
-           NULL);
+    qm_log(&account->run->log, repeated ? QM_LOG_DEBUG : QM_LOG_WARN, message, "account", account->name, "why", why);
     qm_text_copy(account->said[kind], sizeof(account->said[kind]), why);
 }
 
@@ -207,7 +199,7 @@ stream_up(QmRunAccount *account)
 {
     QmRun *run = account->run;
 
-    qm_log(&run->log, QM_LOG_INFO, "reports are heard", "account", account->name, NULL);
+    qm_log(&run->log, QM_LOG_INFO, "reports are heard", "account", account->name);
     account->said[SAID_REPORTS][0] = '\0';
     account->user_up = true;
     account->draining = true;
@@ -289,7 +281,7 @@ heard_candle(QmRunAccount *account, const QmExchangeEvent *event)
                             candle->volume,
                             candle->closed,
                             qm_run_market_now(market)))
-            qm_log(&run->log, QM_LOG_WARN, "a candle that has no numbers of ours", "symbol", event->symbol, NULL);
+            qm_log(&run->log, QM_LOG_WARN, "a candle that has no numbers of ours", "symbol", event->symbol);
     }
 }
 
@@ -348,8 +340,7 @@ qm_run_account_unusable(QmRunAccount *account, const char *why)
            "account",
            account->name,
            "reason",
-           why,
-           NULL);
+           why);
     for (size_t i = 0; i < account->run->account_count; i++)
     {
         if (!account->run->accounts[i].unusable)
@@ -417,8 +408,7 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
                "account",
                account->name,
                "reason",
-               answer->message,
-               NULL);
+               answer->message);
         qm_run_stop(account->run, "a market is not there", QM_EXIT_NOT_FOUND);
         return;
     }

@@ -58,8 +58,7 @@ qm_run_cancel(QmRunMarket *market, const QmGridWish *wish)
                "price",
                order->price,
                "why",
-               qm_grid_why_name(wish->why),
-               NULL);
+               qm_grid_why_name(wish->why));
         send_cancel(order);
     }
 }
@@ -113,8 +112,7 @@ canceled(void *argument, const QmExchangeAnswer *answer)
                "code",
                answer->code != 0 ? QM_LOG_NUMBER(answer->code) : NULL,
                "reason",
-               answer->message,
-               NULL);
+               answer->message);
     if (done && answer->order_count > 0)
         (void) qm_run_report_order(market, &answer->orders[0], "reply");
     resolve(order, done ? "done" : unknown ? "unknown" : "rejected", answer);

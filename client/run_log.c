@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -51,27 +50,20 @@ qm_log_open(QmLog *log, int descriptor, QmLogLevel level, bool json)
     log->progress = !json && isatty(descriptor) == 1;
 }
 
-/* qm_log writes one line. */
+/* qm_log_parts writes one line: the message, then names and values, up to a NULL for a name. */
 void
-qm_log(QmLog *log, QmLogLevel level, const char *message, ...)
+qm_log_parts(QmLog *log, QmLogLevel level, const char *const *parts)
 {
     Line line = {0};
-    va_list fields;
-    const char *name;
 
-    log->counts[level]++;
     if (level < log->level)
         return;
-    line_begin(&line, log->json, level, message);
-    va_start(fields, message);
-    while ((name = va_arg(fields, const char *)) != NULL)
+    line_begin(&line, log->json, level, parts[0]);
+    for (const char *const *part = parts + 1; part[0] != NULL; part += 2)
     {
-        const char *value = va_arg(fields, const char *);
-
-        if (value != NULL && value[0] != '\0')
-            line_field(&line, log->json, name, value);
+        if (part[1] != NULL && part[1][0] != '\0')
+            line_field(&line, log->json, part[0], part[1]);
     }
-    va_end(fields);
     if (line.cut)
         line.length += (size_t) sprintf(line.text + line.length, log->json ? ",\"cut\":true" : " cut=true");
     line.length += (size_t) sprintf(line.text + line.length, log->json ? "}\n" : "\n");

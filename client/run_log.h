@@ -23,13 +23,13 @@ typedef struct QmLog
     bool progress; /* a progress line may be shown */
     bool shown;    /* one is shown now, and goes before the next line is written */
     int64_t lost;  /* lines that could not be written */
-    int64_t counts[QM_LOG_FATAL + 1];
 } QmLog;
 
 extern void qm_log_open(QmLog *log, int descriptor, QmLogLevel level, bool json);
 
-/* Fields are pairs of texts, name and value, up to a NULL for a name; a value that is NULL or "" is left out. */
-extern void qm_log(QmLog *log, QmLogLevel level, const char *message, ...) __attribute__((sentinel));
+/* qm_log writes a message and its fields: pairs of texts, name and value. A field whose value is NULL or "" is left out. */
+#define qm_log(log, level, ...) qm_log_parts((log), (level), (const char *const[]){__VA_ARGS__, NULL})
+extern void qm_log_parts(QmLog *log, QmLogLevel level, const char *const *parts);
 
 extern void qm_log_progress(QmLog *log, const char *text);
 extern void qm_log_end(QmLog *log);

@@ -56,8 +56,7 @@ qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters)
                "symbol",
                market->config->symbol,
                "reason",
-               error.message,
-               NULL);
+               error.message);
 }
 
 /* make_grid makes the grid of the market. One that cannot be made ends the instance: the configuration is wrong. */
@@ -88,8 +87,7 @@ make_grid(QmRunMarket *market, const QmExchangeMarket *filters)
            "symbol",
            market->config->symbol,
            "reason",
-           error.message,
-           NULL);
+           error.message);
     qm_run_stop(market->run, "a grid cannot be made", QM_EXIT_CONFIG);
     return false;
 }
@@ -149,8 +147,7 @@ tell_price(QmRunMarket *market)
                "symbol",
                market->config->symbol,
                "price",
-               market->price,
-               NULL);
+               market->price);
 }
 
 /* qm_run_market_turn asks the grid what it wants, if something has happened, and does it. */
@@ -213,8 +210,7 @@ load(QmRunMarket *market)
                "symbol",
                market->config->symbol,
                "reason",
-               error.message,
-               NULL);
+               error.message);
         qm_run_stop(run, "a grid's state cannot be read", QM_EXIT_INTERNAL);
         return false;
     }
@@ -260,8 +256,7 @@ reconcile(QmRunMarket *market)
                "symbol",
                market->config->symbol,
                "position",
-               before,
-               NULL);
+               before);
     qm_free(orders);
     return fine;
 }

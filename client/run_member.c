@@ -146,16 +146,7 @@ gained(void *argument, const char *account, const char *symbol, const char *mode
     run->epoch = qm_member_epoch(run->member);
     if (market == NULL || market->owned)
         return;
-    qm_log(&run->log,
-           QM_LOG_INFO,
-           "the market is this instance's",
-           "account",
-           account,
-           "symbol",
-           symbol,
-           "mode",
-           mode,
-           NULL);
+    qm_log(&run->log, QM_LOG_INFO, "the market is this instance's", "account", account, "symbol", symbol, "mode", mode);
     market->owned = true;
     market->loaded = false;
     market->dirty = true;
@@ -171,7 +162,7 @@ lost(void *argument, const char *account, const char *symbol, const char *why)
 
     if (market == NULL || !market->owned)
         return;
-    qm_log(&run->log, QM_LOG_INFO, "the market is another's", "account", account, "symbol", symbol, "why", why, NULL);
+    qm_log(&run->log, QM_LOG_INFO, "the market is another's", "account", account, "symbol", symbol, "why", why);
     let_go(market);
 }
 
@@ -190,7 +181,7 @@ died(void *argument, const char *why)
 {
     QmRun *run = argument;
 
-    qm_log(&run->log, QM_LOG_ERROR, "this life is over: nothing is placed until the next", "why", why, NULL);
+    qm_log(&run->log, QM_LOG_ERROR, "this life is over: nothing is placed until the next", "why", why);
     run->epoch = 0;
     for (size_t i = 0; i < run->market_count; i++)
     {
@@ -214,8 +205,7 @@ halted(void *argument, const char *account, const char *symbol, const char *stat
            "state",
            state,
            "reason",
-           reason,
-           NULL);
+           reason);
 }
 
 /* submit sends an order that was recorded by somebody else and is this instance's to send now. */
@@ -263,6 +253,5 @@ say(void *argument, QmMemberLevel level, const char *text)
                                         : QM_LOG_ERROR,
            "membership",
            "text",
-           text,
-           NULL);
+           text);
 }

@@ -59,8 +59,7 @@ qm_run_open(QmRun *run)
            "exchange",
            run->options.paper_url != NULL ? run->options.paper_url : run->accounts[0].name,
            "markets",
-           QM_LOG_NUMBER((int64_t) run->market_count),
-           NULL);
+           QM_LOG_NUMBER((int64_t) run->market_count));
     return true;
 }
 
@@ -118,8 +117,7 @@ failed(QmRun *run, QmExit exit_code, const char *what, const QmError *error)
            "reason",
            error != NULL ? error->message : NULL,
            "hint",
-           error != NULL ? error->hint : NULL,
-           NULL);
+           error != NULL ? error->hint : NULL);
     return false;
 }
 

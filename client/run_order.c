@@ -216,8 +216,7 @@ not_there(QmRunOrder *order, const QmExchangeAnswer *answer)
                "order",
                QM_LOG_NUMBER(order->order_id),
                "client_order_id",
-               order->client_order_id,
-               NULL);
+               order->client_order_id);
         order->pause_ms = ASK_OPEN_MS;
     }
     ask_later(order);
@@ -312,8 +311,7 @@ absence_told(QmRunOrder *order)
            "order",
            QM_LOG_NUMBER(order->order_id),
            "client_order_id",
-           order->client_order_id,
-           NULL);
+           order->client_order_id);
     return qm_run_store_ok(run,
                            run->store->functions->apply_report(run->store,
                                                                order->market->account->name,

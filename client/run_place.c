@@ -113,8 +113,7 @@ lock_level(QmRunMarket *market, const QmGridWish *wish, char key[QM_LOCK_KEY_SIZ
                "key",
                key,
                "error",
-               run->locks->functions->error(run->locks)->message,
-               NULL);
+               run->locks->functions->error(run->locks)->message);
     if (code != QM_OK)
         key[0] = '\0';
     return code == QM_OK;
@@ -127,7 +126,7 @@ qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE])
     if (key[0] == '\0')
         return;
     if (run->locks->functions->unlock(run->locks, key) != QM_OK)
-        qm_log(&run->log, QM_LOG_WARN, "a level's lock was not ours any more", "key", key, NULL);
+        qm_log(&run->log, QM_LOG_WARN, "a level's lock was not ours any more", "key", key);
     key[0] = '\0';
 }
 
@@ -194,8 +193,7 @@ recording_failed(Batch *batch, QmCode code)
                "account",
                market->account->name,
                "symbol",
-               market->config->symbol,
-               NULL);
+               market->config->symbol);
         qm_run_resync(market, "the grid's state has changed");
         market->loaded = false;
         return;
@@ -245,8 +243,7 @@ recorded(Batch *batch, size_t number)
                "price",
                wish->price,
                "quantity",
-               wish->quantity,
-               NULL);
+               wish->quantity);
         if (strstr(placement->reason, "_OFF_") != NULL || strncmp(placement->reason, "QUANTITY", 8) == 0)
             market->filters_due = true;
         return;
@@ -284,8 +281,7 @@ replayed(Batch *batch, size_t number)
            "order",
            QM_LOG_NUMBER(batch->placements[number].order_id),
            "client_order_id",
-           batch->placements[number].client_order_id,
-           NULL);
+           batch->placements[number].client_order_id);
 }
 
 /* known makes the placed order one of the market's live ones. */
@@ -412,6 +408,5 @@ log_placed(const QmRunOrder *order)
            "price",
            order->price,
            "quantity",
-           order->quantity,
-           NULL);
+           order->quantity);
 }

@@ -52,8 +52,7 @@ accepted(QmRunOrder *order, const QmExchangeAnswer *answer)
            "exchange_order_id",
            answer->orders[0].exchange_order_id,
            "took_us",
-           qm_log_number(&took, (qm_run_now_ns() - order->placed_ns) / 1000),
-           NULL);
+           qm_log_number(&took, (qm_run_now_ns() - order->placed_ns) / 1000));
     for (size_t i = 0; i < answer->trade_count; i++)
     {
         if (!qm_run_report_trade(market, &answer->trades[i], &answer->orders[0]))
@@ -103,8 +102,7 @@ concluded(QmRunOrder *order, const QmExchangeAnswer *answer)
            "code",
            answer->code != 0 ? QM_LOG_NUMBER(answer->code) : NULL,
            "reason",
-           answer->message,
-           NULL);
+           answer->message);
     order->outcome = outcome;
     snprintf(order->outcome_code, sizeof(order->outcome_code), "%d", answer->code);
     qm_text_copy(order->outcome_message, sizeof(order->outcome_message), answer->message);

@@ -115,8 +115,7 @@ log_report(QmRunMarket *market, const QmReport *report, const QmReportResult *re
                "source",
                report->source,
                "discrepancy",
-               result->discrepancy,
-               NULL);
+               result->discrepancy);
 }
 
 /* qm_run_report_order books an order as an answer of the exchange shows it. */
@@ -223,8 +222,7 @@ tell_grid(QmRunMarket *market, const QmStoredOrder *stored, const QmRunOrder *or
                "symbol",
                market->config->symbol,
                "order",
-               QM_LOG_NUMBER(stored->order_id),
-               NULL);
+               QM_LOG_NUMBER(stored->order_id));
 }
 
 /* take_over notes what the store and the exchange say of an order, and lets go of it when it has ended. */

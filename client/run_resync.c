@@ -54,8 +54,7 @@ qm_run_resync(QmRunMarket *market, const char *why)
            "symbol",
            market->config->symbol,
            "why",
-           why,
-           NULL);
+           why);
     market->sync = QM_RUN_STALE;
     market->sync_due_ns = qm_run_now_ns();
 }
@@ -270,8 +269,7 @@ look_for_gaps(QmRunMarket *market)
                "client_order_id",
                order->client_order_id,
                "reported",
-               order->reported,
-               NULL);
+               order->reported);
         if (!qm_run_state_is_live(order->state))
             qm_run_order_end(order);
     }
@@ -342,8 +340,7 @@ synchronized(QmRunMarket *market)
            "symbol",
            market->config->symbol,
            "live_orders",
-           QM_LOG_NUMBER((int64_t) market->order_count),
-           NULL);
+           QM_LOG_NUMBER((int64_t) market->order_count));
     qm_run_account_drain(market->account);
 }
 
@@ -371,6 +368,5 @@ again_later(QmRunMarket *market, const QmExchangeAnswer *answer)
                "symbol",
                market->config->symbol,
                "reason",
-               answer->message,
-               NULL);
+               answer->message);
 }

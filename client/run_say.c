@@ -75,8 +75,7 @@ qm_run_say_end(QmRun *run)
            "took_ms",
            qm_log_number(&rooms[5], took_ms),
            "lines_lost",
-           run->log.lost > 0 ? qm_log_number(&rooms[6], run->log.lost) : NULL,
-           NULL);
+           run->log.lost > 0 ? qm_log_number(&rooms[6], run->log.lost) : NULL);
     qm_log_end(&run->log);
 }
 

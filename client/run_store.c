@@ -46,8 +46,7 @@ qm_run_store_ok(QmRun *run, QmCode code, const char *what)
                    "sqlstate",
                    error->sqlstate,
                    "reason",
-                   error->message,
-                   NULL);
+                   error->message);
             break;
     }
     return false;
@@ -70,8 +69,7 @@ lost(QmRun *run, const char *what, const QmError *error)
            "sqlstate",
            error->sqlstate,
            "reason",
-           error->message,
-           NULL);
+           error->message);
 }
 
 /* qm_run_store_look asks a store that was gone whether it is back. */
@@ -95,7 +93,7 @@ qm_run_store_look(QmRun *run)
     if (code == QM_OK)
     {
         run->store_lost = false;
-        qm_log(&run->log, QM_LOG_INFO, "the store is back", NULL);
+        qm_log(&run->log, QM_LOG_INFO, "the store is back");
         return;
     }
     run->store_pause_ms *= 2;

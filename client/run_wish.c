@@ -69,8 +69,7 @@ answer_question(QmRunMarket *market, const QmGridWish *wish)
                "symbol",
                market->config->symbol,
                "order",
-               QM_LOG_NUMBER(wish->order_id),
-               NULL);
+               QM_LOG_NUMBER(wish->order_id));
     }
     else if (!qm_run_store_ok(run, code, "an order"))
         qm_run_resync(market, "the store has not told of an order");
@@ -98,8 +97,7 @@ qm_run_market_balances(QmRunMarket *market)
                market->quote_asset,
                quote,
                market->base_asset,
-               base,
-               NULL);
+               base);
 }
 
 /* qm_run_market_pauses logs why the grid does less than it would, when that changes. */
@@ -135,8 +133,7 @@ qm_run_market_pauses(QmRunMarket *market)
            "price",
            status.price,
            "position",
-           status.position,
-           NULL);
+           status.position);
 }
 
 /* qm_run_market_save saves the grid's state if it has changed. */
@@ -212,8 +209,7 @@ qm_run_market_store(QmRunMarket *market, const QmExchangeMarket *filters)
            "step_size",
            wanted.step_size,
            "min_notional",
-           wanted.min_notional,
-           NULL);
+           wanted.min_notional);
     if (!known)
         qm_run_stop(run, "a market is not known", QM_EXIT_PERMISSION);
     return known;

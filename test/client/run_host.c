@@ -230,29 +230,33 @@ compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
 {
     json_t *orders = json_object();
     json_t *slots = json_object();
-    const char *client_id;
-    const json_t *line;
-    json_t *order;
-    size_t index;
 
-    json_array_foreach(list, index, line)
+    for (size_t i = 0; i < json_array_size(list); i++)
     {
-        char slot[128];
+        json_t *line = json_array_get(list, i);
+        const char *slot;
 
-        snprintf(slot, sizeof(slot), "%s %s", qt_paper_text(line, "side"), qt_paper_text(line, "price"));
+        if (!is_event(line, "order") && !is_event(line, "end"))
+            continue;
+        slot = ask(store,
+                   "SELECT side || ' ' || slot FROM orders WHERE client_order_id = ?1",
+                   qt_paper_text(line, "client_id"),
+                   NULL);
+        if (slot[0] == '\0')
+            qt_fail("order %s is not in the store", qt_paper_text(line, "client_id"));
         if (is_event(line, "order"))
         {
             agreement->orders++;
             if (json_object_get(slots, slot) != NULL)
-                qt_fail("two orders at %s", slot);
+                qt_fail("two orders in slot %s", slot);
             json_object_set_new(slots, slot, json_true());
         }
         if (is_event(line, "end"))
             json_object_del(slots, slot);
-        if (is_event(line, "order") || is_event(line, "end"))
-            json_object_set(orders, qt_paper_text(line, "client_id"), (json_t *) (uintptr_t) line);
+        json_object_set(orders, qt_paper_text(line, "client_id"), line);
     }
-    json_object_foreach(orders, client_id, order) compare_order(store, order);
+    for (void *at = json_object_iter(orders); at != NULL; at = json_object_iter_next(orders, at))
+        compare_order(store, json_object_iter_value(at));
     agreement->never = atoi(ask(store, "SELECT count(*) FROM orders WHERE exchange_order_id IS NULL", NULL, NULL));
     assert_int_equal(atoi(ask(store, "SELECT count(*) FROM orders", NULL, NULL)), agreement->orders + agreement->never);
     json_decref(orders);
@@ -292,12 +296,11 @@ static void
 compare_fills(sqlite3 *store, const json_t *list, QtAgreement *agreement)
 {
     const char *stored;
-    const json_t *line;
-    size_t index;
 
     strcpy(agreement->position, "0");
-    json_array_foreach(list, index, line)
+    for (size_t i = 0; i < json_array_size(list); i++)
     {
+        const json_t *line = json_array_get(list, i);
         char id[32];
 
         if (!is_event(line, "trade"))
