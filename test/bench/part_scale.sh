@@ -51,7 +51,7 @@ part_scale() {
         rate=$(scale_rate "$clients")
         measured+=("rate_$clients=$rate")
         if ((clients == 1)); then
-            flush_us=$(awk -v rate="$rate" -v cpu="$cpu_us" 'BEGIN { flush = 1e6 / rate - cpu; printf "%.1f", flush > 1 ? flush : 1 }')
+            flush_us=$(awk -v rate="$rate" -v cpu="$cpu_us" 'BEGIN { flush = 1e6 / rate - cpu; printf "%.1f", (flush > 1 ? flush : 1) }')
         fi
     done
     qm_cluster_stop scale
