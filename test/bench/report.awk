@@ -1,4 +1,4 @@
-# Writes the report from the CSV of test/bench/run, as Markdown; used with median.awk. -v csv=NAME and plots=0|1 say what
+# Writes the report from the CSV of test/bench/run, as Markdown; used with median.awk. -v csv=NAME and plots=NAMES say what
 # lies beside it.
 #
 # A figure is kept by "part|line|clients|contender|figure", with a value for each round.
@@ -64,7 +64,8 @@ function grouped(text,   out) {
     return text out
 }
 
-function verdict(target) { return low >= target ? "met" : high >= target ? "within the interval" : "**missed**" }
+# verdict needs an interval that means something.
+function verdict(target) { return sure < 90 ? "too few rounds to tell" : low >= target ? "met" : high >= target ? "within the interval" : "**missed**" }
 
 function range_text() { return sprintf("%.2f to %.2f at %.0f %%", low, high, sure) }
 

@@ -114,12 +114,16 @@ END {
     print "| | |"; print "|---|---|"
     for (i = 1; i <= nfacts; i++) printf "| %s | %s |\n", facts[i], fact[facts[i]]
     if (fact["mode"] == "short") print "\n**Short mode: two minutes for everything. These figures show that the benchmarks work; they are no basis for a decision.**"
+    split(fact["load average at the start"], load, " "); split(fact["processor"], part, ", ")
+    if (load[1] > 0.5 * (part[2] + 0)) print "\n**The machine was busy with something else when this began: see its load average. Rates and times are no basis for a decision; what is lost in the audit does not depend on it.**"
     targets()
     losses()
     print "\n## Rates and latencies\n"
     print "One commit waits for the disk (fsync on). Every client is a process with a key of its own."
     print "¹ A step does several at once; its latencies are of the whole step, its rate of one section or order."
-    if (plots) print "\n![sections a second by clients](section-rate.svg) ![latency of a section](section-latency.svg)\n![orders a second by clients](order-rate.svg) ![latency of an order](order-latency.svg)"
+    n = split(plots, list, " ")
+    if (n > 0) print ""
+    for (i = 1; i <= n; i++) printf "![%s](%s.svg)\n", list[i], list[i]
     n = split(clients_of["section"], list, " ")
     for (i = 1; i <= n; i++) rates("section", list[i], "redis")
     n = split(clients_of["order"], list, " ")
