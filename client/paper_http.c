@@ -537,11 +537,13 @@ upgraded(void *context, struct MHD_Connection *connection, void *own, const char
          MHD_socket fd, struct MHD_UpgradeResponseHandle *upgrade_handle)
 {
     const Request *request = context;
+    QmPaperServer *server = request->http->server;
+    int connection_fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 
-    (void) connection;
     (void) own;
-    if (!qm_paper_socket_open(request->http->server,
+    if (!qm_paper_socket_open(server,
                               fd,
+                              server->options.tls_key != NULL ? connection_fd : -1,
                               upgrade_handle,
                               request->peer,
                               request->uri,

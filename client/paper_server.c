@@ -128,7 +128,7 @@ prepare(void *context)
     const int64_t waits[] = {qm_paper_world_due(server->world),
                              qm_paper_http_wait_ms(server->exchange),
                              qm_paper_http_wait_ms(server->admin),
-                             server->has_undrained_step ? 1 : -1};
+                             server->has_undrained_step || qm_paper_sockets_stuck(server) ? 1 : -1};
     int64_t least = -1;
 
     if (server->replies != NULL || server->has_output)

@@ -144,6 +144,7 @@ struct QmPaperSocket
 {
     struct QmPaperServer *server;
     QmPaperWatch watch;
+    QmPaperWatch secure; /* with TLS, the connection behind the library; else its fd is -1 */
     void *upgrade;
     char peer[QM_PAPER_PEER_SIZE];
     bool is_api;
@@ -337,14 +338,15 @@ extern void qm_paper_user_terminate(QmPaperServer *server, int account);
 extern void qm_paper_user_close(QmPaperServer *server);
 
 /* paper_socket.c: a WebSocket as bytes */
-extern bool qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *peer, const char *url,
-                                 const char *early, size_t early_length);
+extern bool qm_paper_socket_open(QmPaperServer *server, int fd, int secure_fd, void *upgrade, const char *peer,
+                                 const char *url, const char *early, size_t early_length);
 extern void qm_paper_socket_send(QmPaperSocket *socket, const json_t *message);
 extern void qm_paper_socket_text(QmPaperSocket *socket, const char *text, size_t length);
 extern void qm_paper_socket_close(QmPaperSocket *socket, int code);
 extern void qm_paper_socket_cut(QmPaperSocket *socket);
 extern void qm_paper_socket_silence(QmPaperSocket *socket);
 extern void qm_paper_sockets_flush(QmPaperServer *server);
+extern bool qm_paper_sockets_stuck(const QmPaperServer *server);
 extern bool qm_paper_sockets_drained(const QmPaperServer *server);
 extern void qm_paper_sockets_close(QmPaperServer *server);
 

@@ -27,6 +27,7 @@
 #define CLOSE_POLICY 1008
 
 static void ready(void *context, uint32_t events);
+static void push(void *context, uint32_t events);
 static void take_messages(QmPaperSocket *socket);
 static void take_message(QmPaperSocket *socket, const char *text);
 static bool frame(QmPaperSocket *socket, QmWsOpcode opcode, const char *payload, size_t length);
@@ -35,8 +36,8 @@ static bool write_out(QmPaperSocket *socket);
 
 /* qm_paper_socket_open serves a connection that has become a WebSocket. False: there is nothing at its URL, or no memory. */
 bool
-qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *peer, const char *url, const char *early,
-                     size_t early_length)
+qm_paper_socket_open(QmPaperServer *server, int fd, int secure_fd, void *upgrade, const char *peer, const char *url,
+                     const char *early, size_t early_length)
 {
     QmPaperSocket *socket = calloc(1, sizeof(*socket));
     const int on = 1;
@@ -45,6 +46,7 @@ qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *p
         return false;
     socket->server = server;
     socket->watch = (QmPaperWatch){.fd = fd, .events = EPOLLIN | EPOLLRDHUP, .ready = ready, .context = socket};
+    socket->secure = (QmPaperWatch){.fd = secure_fd, .events = EPOLLIN, .ready = push, .context = socket};
     socket->reader = (QmWsReader){.message_max = server->options.request_max, .of_client = true};
     socket->timer = (QmPaperTimer){.fire = keep_alive, .context = socket};
     socket->opened_ns = socket->heard_ns = qm_paper_loop_now_ns();
@@ -56,7 +58,8 @@ qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *p
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
         (!socket->is_api && !qm_paper_stream_path(socket, url)) ||
         (early_length > 0 && !qm_ws_feed(&socket->reader, early, early_length)) ||
-        !qm_paper_watch_add(&server->loop, &socket->watch))
+        !qm_paper_watch_add(&server->loop, &socket->watch) ||
+        (secure_fd >= 0 && !qm_paper_watch_add(&server->loop, &socket->secure)))
     {
         qm_paper_streams_forget(socket);
         qm_ws_reader_free(&socket->reader);
@@ -69,6 +72,35 @@ qm_paper_socket_open(QmPaperServer *server, int fd, void *upgrade, const char *p
     qm_paper_timer_set(&server->loop, &socket->timer, server->options.ping_ms);
     take_messages(socket);
     return true;
+}
+
+/*
+ * push lets the library move what has come in by TLS. It waits for edges alone, and
+ * takes one record each time it is run, so that what is longer would lie there.
+ */
+static void
+push(void *context, uint32_t events)
+{
+    const QmPaperSocket *socket = context;
+
+    (void) events;
+    if (!socket->is_dead)
+        qm_paper_http_turn(socket->server->exchange);
+}
+
+/* qm_paper_sockets_stuck says whether bytes wait to be encrypted: the library is to be run again soon, for the same reason. */
+bool
+qm_paper_sockets_stuck(const QmPaperServer *server)
+{
+    for (const QmPaperSocket *socket = server->sockets; socket != NULL; socket = socket->next)
+    {
+        int waiting = 0;
+
+        if (socket->secure.fd >= 0 && !socket->is_dead && ioctl(socket->watch.fd, SIOCOUTQ, &waiting) == 0 &&
+            waiting > 0)
+            return true;
+    }
+    return false;
 }
 
 /* ready reads what there is. What can be written is written at the end of the turn. */
@@ -277,6 +309,8 @@ release(QmPaperSocket *socket)
 
     qm_paper_timer_drop(&server->loop, &socket->timer);
     qm_paper_watch_remove(&server->loop, &socket->watch);
+    if (socket->secure.fd >= 0)
+        qm_paper_watch_remove(&server->loop, &socket->secure);
     qm_paper_calls_orphan(server, socket);
     qm_paper_streams_forget(socket);
     shutdown(socket->watch.fd, SHUT_RDWR);
@@ -321,6 +355,9 @@ qm_paper_socket_silence(QmPaperSocket *socket)
 {
     socket->is_silent = true;
     socket->out_length = 0;
+    if (socket->secure.fd >= 0)
+        qm_paper_watch_remove(&socket->server->loop, &socket->secure);
+    socket->secure.fd = -1;
     if (!qm_paper_watch_change(&socket->server->loop, &socket->watch, 0))
         qm_paper_socket_cut(socket);
 }
