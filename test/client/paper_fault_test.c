@@ -201,7 +201,7 @@ spans_of_time_begin_and_end(void **state)
     add(world, "{\"kind\":\"filters\",\"symbol\":\"ETHUSDT\",\"tick\":\"0.5\",\"for_ms\":500}");
     assert_true(moment(world));
     assert_int_equal(qm_paper_symbol(world, QT_ETHUSDT).rules->tick, qt_paper_number("0.5"));
-    qt_paper_refused(world,
+    qt_world_refused(world,
                      QT_ETHUSDT,
                      qt_paper_limit(0, QM_PAPER_BUY, "10.01", "1"),
                      -1013,
@@ -215,7 +215,7 @@ spans_of_time_begin_and_end(void **state)
     assert_int_equal(qm_paper_fault_skew_ms(world), -3000);
     assert_int_equal(struck(world, QM_PAPER_PLACE, 0, 0), 1000);
     assert_true(moment(world));
-    qt_paper_refused(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"), -2010, "Market is closed.");
+    qt_world_refused(world, QT_BTCUSDT, qt_paper_limit(0, QM_PAPER_BUY, "1", "1"), -2010, "Market is closed.");
     setup.real_ms += 400;
     assert_true(moment(world));
     qt_paper_placed(world, QT_ETHUSDT, qt_paper_limit(0, QM_PAPER_BUY, "10.01", "1"));

@@ -271,7 +271,7 @@ who_takes_meets_accounts_and_the_rest_by_price(void **state)
     assert_int_equal(qm_paper_world_balance(world, 1, 1)->locked, 0);
     request = qt_paper_limit(1, QM_PAPER_BUY, "100.5", "1");
     request.type = QM_PAPER_LIMIT_MAKER;
-    qt_paper_refused(world, QT_BTCUSDT, request, -2010, "Order would immediately match and take.");
+    qt_world_refused(world, QT_BTCUSDT, request, -2010, "Order would immediately match and take.");
     request.price = qt_paper_number("100.49");
     assert_int_equal(qt_paper_placed(world, QT_BTCUSDT, request)->status, QM_PAPER_NEW);
     qt_paper_money_is_all_there(world, &setup, NULL);
@@ -303,10 +303,10 @@ orders_at_market(void **state)
     order = qt_paper_placed(world, QT_BTCUSDT, request);
     assert_int_equal(order->filled, qt_paper_number("10"));
     request.amount = qt_paper_number("9000000");
-    qt_paper_refused(world, QT_BTCUSDT, request, -1013, "Filter failure: LOT_SIZE");
+    qt_world_refused(world, QT_BTCUSDT, request, -1013, "Filter failure: LOT_SIZE");
     request.amount = 0;
     request.quantity = qt_paper_number("5000");
-    qt_paper_refused(world, QT_BTCUSDT, request, -2010, funds);
+    qt_world_refused(world, QT_BTCUSDT, request, -2010, funds);
     /* A symbol without a rest of the market has only what accounts offer. */
     qt_paper_placed(world, QT_ETHUSDT, qt_paper_limit(0, QM_PAPER_SELL, "10", "1"));
     request = (QmPaperRequest){.account = 1, .type = QM_PAPER_MARKET, .quantity = qt_paper_number("3")};
@@ -317,7 +317,7 @@ orders_at_market(void **state)
     assert_int_equal(order->locked, 0);
     request.quantity = 0;
     request.amount = qt_paper_number("50");
-    qt_paper_refused(world, QT_ETHUSDT, request, -1013, "Filter failure: LOT_SIZE");
+    qt_world_refused(world, QT_ETHUSDT, request, -1013, "Filter failure: LOT_SIZE");
     qt_paper_money_is_all_there(world, &setup, NULL);
     qm_paper_world_close(world);
 }
@@ -332,9 +332,9 @@ an_amount_is_for_orders_at_market_alone(void **state)
 
     (void) state;
     request.amount = qt_paper_number("100");
-    qt_paper_refused(world, QT_BTCUSDT, request, -1106, words);
+    qt_world_refused(world, QT_BTCUSDT, request, -1106, words);
     request.type = QM_PAPER_MARKET;
-    qt_paper_refused(world, QT_BTCUSDT, request, -1106, words);
+    qt_world_refused(world, QT_BTCUSDT, request, -1106, words);
     qm_paper_world_close(world);
 }
 
@@ -370,7 +370,7 @@ symbols_share_what_an_account_has(void **state)
 
     (void) state;
     order = qt_paper_placed(world, QT_ETHUSDT, qt_paper_limit(0, QM_PAPER_SELL, "20", "999"));
-    qt_paper_refused(world, QT_ETHBTC, qt_paper_limit(0, QM_PAPER_SELL, "0.2", "2"), -2010, funds);
+    qt_world_refused(world, QT_ETHBTC, qt_paper_limit(0, QM_PAPER_SELL, "0.2", "2"), -2010, funds);
     assert_int_equal(qm_paper_world_cancel(world, 0, QT_ETHUSDT, order->id, NULL).code, 0);
     qt_paper_placed(world, QT_ETHBTC, qt_paper_limit(0, QM_PAPER_SELL, "0.2", "2"));
     qt_paper_placed(world, QT_ETHBTC, qt_paper_limit(1, QM_PAPER_BUY, "0.2", "2"));

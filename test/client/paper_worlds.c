@@ -101,9 +101,9 @@ qt_paper_placed(QmPaperWorld *world, int symbol, QmPaperRequest request)
     return order;
 }
 
-/* qt_paper_refused places what must be refused with these words. */
+/* qt_world_refused places what must be refused with these words. */
 void
-qt_paper_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, const char *message)
+qt_world_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, const char *message)
 {
     const QmPaperOrder *order;
     QmPaperRefusal refusal = qm_paper_world_check(world, symbol, &request);

@@ -34,7 +34,7 @@ extern QmPaperWorld *qt_paper_open(QtWorld *setup);
 extern QmPaperDecimal qt_paper_number(const char *text);
 extern QmPaperRequest qt_paper_limit(int account, QmPaperSide side, const char *price, const char *quantity);
 extern const QmPaperOrder *qt_paper_placed(QmPaperWorld *world, int symbol, QmPaperRequest request);
-extern void qt_paper_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, const char *message);
+extern void qt_world_refused(QmPaperWorld *world, int symbol, QmPaperRequest request, int code, const char *message);
 extern void qt_paper_steps(QmPaperWorld *world, int count); /* by the follower "test", who joins if he has not */
 extern char *qt_paper_audit(QmPaperWorld *world);           /* to be freed */
 extern void qt_paper_money_is_all_there(QmPaperWorld *world, const QtWorld *setup, const QmPaperDecimal *given);
