@@ -61,11 +61,11 @@ SUDO = $(shell test -w "$$($(PG_CONFIG) --pkglibdir)" || echo sudo)
 build = $(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j2) all $(1) && $(SUDO) $(MAKE) -s install PG_CONFIG='$(PG_CONFIG)' $(1)
 export PG_CONFIG
 
-# What the unit and client suites test has no assertions of the server's: once is enough. Without assertions the server is
-# tested with all of its SQL, and in what depends on time.
+# What the unit and client suites test has no assertions of the server's, and whole clusters take long: once is enough for
+# them. Without assertions the server is tested with all of its SQL. make installcheck tests all of what is installed.
 check: lint check-assert
 	$(call build,ASSERT=)
-	test/run sql alone
+	test/run sql
 
 check-assert: prepare
 	$(call build,ASSERT=1)
