@@ -49,10 +49,12 @@ CREATE VIEW audit.positions AS
     FULL JOIN (SELECT symbol, sum(CASE side WHEN 'buy' THEN quantity - CASE WHEN fee_asset <> 'USDT' THEN fee ELSE 0 END ELSE -quantity END) AS there
                FROM audit.trades GROUP BY symbol) AS t USING (symbol);
 
--- What the grids believe to have, slot by slot, against their positions.
+-- What the grids believe to have, slot by slot and of no slot, against their positions.
 CREATE VIEW audit.grid_differences AS
-    SELECT symbol, coalesce(g.slots, 0) AS slots, coalesce(p.quantity, 0) AS quantity
-    FROM (SELECT s.symbol, sum((slot->>'position')::numeric) AS slots FROM quantmesh.strategy_state AS s
-          CROSS JOIN LATERAL jsonb_array_elements(s.document::jsonb->'slots') AS slot WHERE s.strategy = 'grid' GROUP BY s.symbol) AS g
-    FULL JOIN (SELECT symbol, quantity FROM quantmesh.positions WHERE strategy = 'grid') AS p USING (symbol)
-    WHERE coalesce(g.slots, 0) <> coalesce(p.quantity, 0);
+    WITH grid AS (
+        SELECT s.symbol, (s.document::jsonb->>'loose')::numeric + coalesce(sum((slot->>'position')::numeric), 0) AS believed
+        FROM quantmesh.strategy_state AS s LEFT JOIN LATERAL jsonb_array_elements(s.document::jsonb->'slots') AS slot ON true
+        WHERE s.strategy = 'grid' GROUP BY s.symbol, s.document)
+    SELECT symbol, coalesce(g.believed, 0) AS believed, coalesce(p.quantity, 0) AS quantity
+    FROM grid AS g FULL JOIN (SELECT symbol, quantity FROM quantmesh.positions WHERE strategy = 'grid') AS p USING (symbol)
+    WHERE coalesce(g.believed, 0) <> coalesce(p.quantity, 0);
