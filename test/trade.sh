@@ -125,7 +125,7 @@ trade_audit() {
     kill -TERM "${trade_pid[paper]}"
     wait "${trade_pid[paper]}" || qm_fail "the paper exchange ended badly: $(tail -n 2 "$QM_LOG/paper.log")"
     unset "trade_pid[paper]"
-    psql -Xq -c "CREATE SCHEMA audit" -c "CREATE TABLE audit.line (n bigint GENERATED ALWAYS AS IDENTITY, j jsonb)" \
+    psql -Xq -v ON_ERROR_STOP=1 -c "CREATE SCHEMA audit" -c "CREATE TABLE audit.line (n bigint GENERATED ALWAYS AS IDENTITY, j jsonb)" \
         -c "\\copy audit.line (j) FROM '$QM_LOG/audit.jsonl' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')" \
         -f test/trade.sql
 }

@@ -52,9 +52,8 @@ CREATE VIEW audit.positions AS
 -- What the grids believe to have, slot by slot and of no slot, against their positions.
 CREATE VIEW audit.grid_differences AS
     WITH grid AS (
-        SELECT s.symbol, (s.document::jsonb->>'loose')::numeric + coalesce(sum((slot->>'position')::numeric), 0) AS believed
-        FROM quantmesh.strategy_state AS s LEFT JOIN LATERAL jsonb_array_elements(s.document::jsonb->'slots') AS slot ON true
-        WHERE s.strategy = 'grid' GROUP BY s.symbol, s.document)
+        SELECT symbol, coalesce((j->>'loose')::numeric, 0) + coalesce((SELECT sum((slot->>'position')::numeric) FROM jsonb_array_elements(j->'slots') AS slot), 0) AS believed
+        FROM (SELECT symbol, document::jsonb AS j FROM quantmesh.strategy_state WHERE strategy = 'grid') AS s)
     SELECT symbol, coalesce(g.believed, 0) AS believed, coalesce(p.quantity, 0) AS quantity
     FROM grid AS g FULL JOIN (SELECT symbol, quantity FROM quantmesh.positions WHERE strategy = 'grid') AS p USING (symbol)
     WHERE coalesce(g.believed, 0) <> coalesce(p.quantity, 0);
