@@ -484,6 +484,7 @@ test_limits_and_close(void **state)
     qt_binance_stop(bench.server);
 }
 
+/* The system's certificates take long to load under valgrind: a timeout would be another failure than the one looked for. */
 static void
 test_tls(void **state)
 {
@@ -501,11 +502,13 @@ test_tls(void **state)
     qt_run_until(&bench, &trusted, 1);
     assert_int_equal(trusted.outcome, QM_EXCHANGE_DONE);
     bench.exchange->functions->close(bench.exchange);
-    qt_bench_open(&bench, (QmBinanceOptions){.rest_url = url});
+    qt_bench_open(&bench,
+                  (QmBinanceOptions){.rest_url = url, .connect_timeout_ms = 25000, .request_timeout_ms = 25000});
     assert_int_equal(bench.exchange->functions->open_orders(bench.exchange, "BTCUSDT", qt_keep, &untrusted), QM_OK);
     qt_run_until(&bench, &untrusted, 1);
     assert_int_equal(untrusted.outcome, QM_EXCHANGE_NOT_SENT);
-    assert_non_null(strstr(untrusted.message, "certificate"));
+    if (strstr(untrusted.message, "certificate") == NULL)
+        qt_fail("%s", untrusted.message);
     assert_int_equal(qt_binance_seen(bench.server, "GET /api/v3/openOrders"), 1);
     qt_bench_end(&bench);
 }
