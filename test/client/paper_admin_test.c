@@ -216,7 +216,7 @@ test_wrong_requests(void **state)
     assert_int_equal(paper.status, 400);
     qt_paper_admin(&paper, "POST", "order?account=nobody&symbol=BTCUSDT", NULL);
     assert_int_equal(paper.status, 404);
-    qt_paper_admin(&paper, "POST", "balance?account=main&asset=XXX&amount=1", NULL);
+    qt_paper_admin(&paper, "POST", "balance?account=main&asset=NOCOIN&amount=1", NULL);
     assert_int_equal(paper.status, 404);
     qt_paper_admin(&paper, "POST", "kill?how=gently", NULL);
     assert_int_equal(paper.status, 400);

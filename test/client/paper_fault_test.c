@@ -32,7 +32,7 @@ add(QmPaperWorld *world, const char *text)
     return id;
 }
 
-/* moment lets what is planned for now happen; false if there is nothing. */
+/* moment lets one planned thing happen whose time has come; false if there is none. */
 static bool
 moment(QmPaperWorld *world)
 {
