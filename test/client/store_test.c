@@ -279,6 +279,16 @@ test_levels(void **state)
     (void) qt_placed(store, &order);
 }
 
+/* has_paid asserts what an order has paid in the base asset. */
+static void
+has_paid(const QmPlacement *placed, const char *commission)
+{
+    QmStoredOrder stored;
+
+    assert_ok(on->order_by_client_id(store, account, placed->client_order_id, &stored), on->error(store));
+    assert_string_equal(stored.base_commission, commission);
+}
+
 static void
 test_reports(void **state)
 {
@@ -301,6 +311,7 @@ test_reports(void **state)
     told(report, "partially_filled", true, "");
     told(report, "partially_filled", false, "");
     has("BTCUSDT", "grid", "1", "100", "-0.1");
+    has_paid(&placed, "0");
     report.last_price = "99";
     told(report, "partially_filled", false, "FILL_MISMATCH");
     report.trade_id = "10";
@@ -327,6 +338,7 @@ test_reports(void **state)
                         .event_time_us = 1000000};
     told(report, "filled", true, "OVERFILL");
     has("BTCUSDT", "grid", "3.498", "338", "-0.1");
+    has_paid(&placed, "0.002");
 
     order = order_of("sell", "110", "3");
     placed = qt_placed(store, &order);
