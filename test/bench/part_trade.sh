@@ -14,7 +14,7 @@ trade_first=16 # not counted: the window of the grid is filled in one commit
 # trade_setup prints the exchange's setup: prices that walk fast enough for some 50 orders a second.
 trade_setup() {
     cat <<JSON
-{"seed": 11, "speed": 600, "start_ms": 1767055620000,
+{"seed": 11, "speed": 120, "start_ms": 1767055620000,
  "accounts": [{"name": "desk", "key": "paper-key", "secret": "paper-secret", "balances": {"USDT": "10000000"}}],
  "faults": [{"kind": "delay_after", "endpoint": "place", "value": $trade_latency_ms}],
  "symbols": [{"symbol": "BTC/USDT", "walk": "87129.20", "volatility_ppm": 1200, "tick": "0.01", "step": "0.00001", "min_quantity": "0.00001",
