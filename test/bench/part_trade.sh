@@ -11,10 +11,10 @@
 trade_latency_ms=20
 trade_first=16 # not counted: the window of the grid is filled in one commit
 
-# trade_setup prints the exchange's setup: prices that walk fast enough for some 50 orders a second.
+# trade_setup prints the exchange's setup: prices that walk fast enough for some orders a second, most of them alone on their way.
 trade_setup() {
     cat <<JSON
-{"seed": 11, "speed": 120, "start_ms": 1767055620000,
+{"seed": 11, "speed": 240, "start_ms": 1767055620000,
  "accounts": [{"name": "desk", "key": "paper-key", "secret": "paper-secret", "balances": {"USDT": "10000000"}}],
  "faults": [{"kind": "delay_after", "endpoint": "place", "value": $trade_latency_ms}],
  "symbols": [{"symbol": "BTC/USDT", "walk": "87129.20", "volatility_ppm": 1200, "tick": "0.01", "step": "0.00001", "min_quantity": "0.00001",
@@ -22,9 +22,13 @@ trade_setup() {
 JSON
 }
 
-# trade_acknowledged NAME succeeds when enough of the instance's orders have been acknowledged.
+# trade_acknowledged NAME waits until enough of the instance's orders have been acknowledged.
 trade_acknowledged() {
-    [[ $(grep -c ' accepted .*stored_us=' "$QM_LOG/$1.log") -ge $((trade_orders + trade_first)) ]]
+    for _ in {1..1800}; do
+        if [[ $(grep -c ' accepted .*stored_us=' "$QM_LOG/$1.log") -ge $((trade_orders + trade_first)) ]]; then return; fi
+        sleep 0.1
+    done
+    qm_fail "$1 has had too few orders acknowledged: $(tail -n 1 "$QM_LOG/$1.log")"
 }
 
 # trade_times KIND runs an instance until it has placed its orders, and prints medians and 99th percentiles: of storing,
@@ -36,7 +40,7 @@ trade_times() {
     trade_config "$name" "BTCUSDT:60" | sed 's/^system: {/&log_level: debug, /' >"$QM_SCRATCH/$name.yaml"
     "$QM_PROGRAM" run "$QM_SCRATCH/$name.yaml" --paper "$trade_rest" --log text 2>"$QM_LOG/$name.log" &
     trade_pid[$name]=$!
-    trade_until "$name has had its orders acknowledged" trade_acknowledged "$name"
+    trade_acknowledged "$name"
     trade_stop "$name"
     kill -TERM "${trade_pid[paper]}"
     wait "${trade_pid[paper]}" || qm_fail "the paper exchange ended badly: $(tail -n 2 "$QM_LOG/paper.log")"
@@ -91,9 +95,9 @@ part_trade() {
     fi
     trade_database "BTCUSDT:BTC:0.01:0.00001"
     trade_setup >"$QM_SCRATCH/trade.json"
-    for ((round = 1; round <= trade_rounds; round++)); do trade_round; done
+    for ((round = 1; round <= pairs; round++)); do trade_round; done
     printf '\nDecision to acknowledgement, 1 instance, exchange latency %d ms: %d rounds of %d orders, in microseconds\n%-36s %10s %10s\n' \
-        "$trade_latency_ms" "$trade_rounds" "$trade_orders" "" coordinated standalone
+        "$trade_latency_ms" "$pairs" "$trade_orders" "" coordinated standalone
     trade_summary 3 "stored, p50" 0
     trade_summary 4 "stored, p99" 0
     trade_summary 5 "acknowledged, p50" 1
