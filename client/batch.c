@@ -20,7 +20,8 @@ static const QmStatement batch_statement = {.name = "quantmesh.place_orders",
                                                    "client_order_id, state, owner, fence, send_before, committed,"
                                                    " reason, detail, number) ORDER BY p.number",
                                             .parameters = 3,
-                                            .repeat = QM_REPEAT_ALWAYS};
+                                            .repeat = QM_REPEAT_ALWAYS,
+                                            .often = true};
 
 /* As above; what is placed and a strategy's state are one transaction. */
 static const QmStatement state_statement =
@@ -32,7 +33,8 @@ static const QmStatement state_statement =
             " SELECT p.*, (SELECT quantmesh.save_strategy_state($1, $4, $5, $6::json, $7::bigint, $8, $9::bigint)"
             " WHERE EXISTS (SELECT FROM p AS q WHERE q.outcome = 'placed')) FROM p ORDER BY p.number",
      .parameters = 9,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static QmCode element_add(QmJson *json, const QmOrder *order, QmPlacement *placement, QmError *error);
 static QmCode answers_read(QmClient *client, const PGresult *result, size_t count, bool repeated,

@@ -84,12 +84,14 @@ static const QmStatement take_statement =
      .sql = "SELECT kind, taken, wait_ms, window_left_ms, window_age_ms, used, allowed"
             " FROM quantmesh.take_budget($1, $2::integer, $3::integer, $4::integer, $5::boolean, true, $6)",
      .parameters = 6,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement note_statement = {.name = "quantmesh.note_budget",
                                            .sql = "SELECT quantmesh.note_budget($1, $2, $3::bigint)",
                                            .parameters = 3,
-                                           .repeat = QM_REPEAT_ALWAYS};
+                                           .repeat = QM_REPEAT_ALWAYS,
+                                           .often = true};
 
 static const QmStatement block_statement = {.name = "quantmesh.block_budget",
                                             .sql = "SELECT quantmesh.block_budget($1, $2::interval)",

@@ -15,6 +15,9 @@
 #include "error.h"
 #include "moment.h"
 
+static PGresult *call_statement(QmClient *client, const QmStatement *statement, const char *const *values,
+                                int64_t deadline_ns, bool *sent);
+static PGresult *call_answer(QmClient *client, int was_sent, int64_t deadline_ns, bool *sent);
 static bool call_again(const QmStatement *statement, const QmCallHistory *history, QmRetry *retry, bool passes);
 static QmCode call_uncertain(QmClient *client, const QmStatement *statement);
 
@@ -44,12 +47,11 @@ qm_call(QmClient *client, const QmStatement *statement, const char *const *value
         if (qm_client_ensure(client, &passes) != QM_OK)
             continue;
         history->sent_ns = qm_monotonic_ns();
-        *result = qm_call_once(client,
-                               statement->sql,
-                               statement->parameters,
-                               values,
-                               qm_moment_after(history->sent_ns, wait_ms + client->call_timeout_ms),
-                               &sent);
+        *result = call_statement(client,
+                                 statement,
+                                 values,
+                                 qm_moment_after(history->sent_ns, wait_ms + client->call_timeout_ms),
+                                 &sent);
         status = PQresultStatus(*result);
         if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         {
@@ -98,6 +100,40 @@ call_uncertain(QmClient *client, const QmStatement *statement)
                         last.message);
 }
 
+/* call_statement sends a statement once, by its name if the connection has it prepared, and returns what qm_call_once does. */
+static PGresult *
+call_statement(QmClient *client, const QmStatement *statement, const char *const *values, int64_t deadline_ns,
+               bool *sent)
+{
+    QmPreparedEntry *entry = statement->often ? qm_prepared_find(client, statement->sql, false, deadline_ns) : NULL;
+    PGresult *result;
+
+    *sent = false;
+    if (client->conn == NULL)
+        return NULL;
+    if (entry == NULL)
+        return qm_call_once(client, statement->sql, statement->parameters, values, deadline_ns, sent);
+    qm_error_clear(&client->error);
+    result = call_answer(client,
+                         PQsendQueryPrepared(client->conn, entry->name, statement->parameters, values, NULL, NULL, 0),
+                         deadline_ns,
+                         sent);
+    if (client->conn == NULL || !qm_prepared_is_missing(entry, result))
+        return result;
+    PQclear(result);
+    return qm_call_once(client, statement->sql, statement->parameters, values, deadline_ns, sent);
+}
+
+/* qm_call_prepare prepares a statement on the connection, and returns what qm_call_once does. */
+PGresult *
+qm_call_prepare(QmClient *client, const char *name, const char *sql, int64_t deadline_ns)
+{
+    bool sent;
+
+    qm_error_clear(&client->error);
+    return call_answer(client, PQsendPrepare(client->conn, name, sql, 0, NULL), deadline_ns, &sent);
+}
+
 /*
  * qm_call_once sends a statement and returns its last result after the server
  * has said that it is ready again, which is after the commit. NULL, or a failed
@@ -108,11 +144,21 @@ PGresult *
 qm_call_once(QmClient *client, const char *sql, int parameters, const char *const *values, int64_t deadline_ns,
              bool *sent)
 {
-    PGresult *last = NULL;
+    int was_sent;
 
     qm_error_clear(&client->error);
+    was_sent = PQsendQueryParams(client->conn, sql, parameters, NULL, values, NULL, NULL, 0);
+    return call_answer(client, was_sent, deadline_ns, sent);
+}
+
+/* call_answer returns the last result of what was sent, which libpq has answered with 1. */
+static PGresult *
+call_answer(QmClient *client, int was_sent, int64_t deadline_ns, bool *sent)
+{
+    PGresult *last = NULL;
+
     *sent = false;
-    if (PQsendQueryParams(client->conn, sql, parameters, NULL, values, NULL, NULL, 0) != 1)
+    if (was_sent != 1)
     {
         qm_error_set(&client->error, QM_ERROR_CONNECT, "08006", NULL, "%s", PQerrorMessage(client->conn));
         qm_client_drop(client);

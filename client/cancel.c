@@ -21,7 +21,8 @@ static const QmStatement one_statement =
     {.name = "quantmesh.cancel_order",
      .sql = "SELECT " CANCELLATION_COLUMNS " FROM quantmesh.cancel_order(account => $1, order_id => $2::bigint) AS c",
      .parameters = 2,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement exchange_statement =
     {.name = "quantmesh.cancel_exchange_order",

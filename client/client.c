@@ -58,6 +58,7 @@ qm_client_drop(QmClient *client)
     if (client->conn != NULL)
         PQfinish(client->conn);
     client->conn = NULL;
+    client->prepared.count = 0;
 }
 
 /* qm_client_disconnect closes the connection; the next call makes another. */

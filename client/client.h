@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 
+#include "prepared.h"
 #include "quantmesh.h"
 #include "retry.h"
 
@@ -23,8 +24,9 @@ struct QmClient
     QmNoticeFunction on_notice;
     void *on_notice_argument;
     PGconn *conn;
-    long connections; /* made so far; also tells one connection from the next */
-    bool streaming;   /* a stream has the connection in pipeline mode */
+    QmPrepared prepared; /* on this connection */
+    long connections;    /* made so far; also tells one connection from the next */
+    bool streaming;      /* a stream has the connection in pipeline mode */
     QmError error;
 };
 
@@ -42,6 +44,7 @@ typedef struct QmStatement
     const char *sql;
     int parameters;
     QmRepeat repeat;
+    bool often; /* is prepared where it is called again; its text is a constant */
 } QmStatement;
 
 /* What a call went through. */
@@ -58,6 +61,7 @@ extern QmCode qm_client_handshake(QmClient *client, int64_t deadline_ns);
 
 extern PGresult *qm_call_once(QmClient *client, const char *sql, int parameters, const char *const *values,
                               int64_t deadline_ns, bool *sent);
+extern PGresult *qm_call_prepare(QmClient *client, const char *name, const char *sql, int64_t deadline_ns);
 extern QmCode qm_call(QmClient *client, const QmStatement *statement, const char *const *values, int64_t wait_ms,
                       PGresult **result, QmCallHistory *history);
 extern bool qm_call_wait(QmClient *client, int64_t deadline_ns);

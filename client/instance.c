@@ -30,14 +30,16 @@ static const QmStatement heartbeat_statement =
             " (extract(epoch FROM t.owned_until) * 1000000)::bigint, t.detail"
             " FROM quantmesh.heartbeat(instance => $1, epoch => $2::bigint) AS t",
      .parameters = 2,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement finish_statement =
     {.name = "quantmesh.finish_task",
      .sql = "SELECT quantmesh.finish_task(account => $1, task_id => $2::bigint, instance => $3, epoch => $4::bigint,"
             " outcome => $5, message => $6)",
      .parameters = 6,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement leave_statement = {.name = "quantmesh.leave_instance",
                                             .sql = "SELECT quantmesh.leave_instance(instance => $1, epoch => "

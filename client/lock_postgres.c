@@ -56,12 +56,12 @@ typedef struct Calls
     Call try_lock, lock, extend, unlock;
 } Calls;
 
-#define CALL(name, sql, count, ...)           \
-    {                                         \
-        {name, sql, count, QM_REPEAT_ALWAYS}, \
-        {                                     \
-            __VA_ARGS__                       \
-        }                                     \
+#define CALL(name, sql, count, ...)                 \
+    {                                               \
+        {name, sql, count, QM_REPEAT_ALWAYS, true}, \
+        {                                           \
+            __VA_ARGS__                             \
+        }                                           \
     }
 
 static const Calls session_calls = {
@@ -86,7 +86,8 @@ static const Calls lease_calls = {
 static const QmStatement is_locked_statement = {"quantmesh.is_locked",
                                                 "SELECT quantmesh.is_locked($1)",
                                                 1,
-                                                QM_REPEAT_ALWAYS};
+                                                QM_REPEAT_ALWAYS,
+                                                true};
 
 static const Calls *
 calls_of(const PostgresLocks *locks)

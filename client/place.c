@@ -12,7 +12,8 @@
 static const QmStatement place_statement = {.name = "quantmesh.place_order",
                                             .sql = qm_place_sql,
                                             .parameters = QM_PLACE_VALUES,
-                                            .repeat = QM_REPEAT_ALWAYS};
+                                            .repeat = QM_REPEAT_ALWAYS,
+                                            .often = true};
 
 static const QmStatement replace_statement =
     {.name = "quantmesh.replace_order",
@@ -21,7 +22,8 @@ static const QmStatement replace_statement =
             " quantity => $4::numeric, request_id => $5, instance => $6, epoch => $7::bigint,"
             " valid_until => $8::timestamptz) AS p",
      .parameters = 8,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 /* place_with runs a statement that answers one placement. */
 static QmCode

@@ -18,21 +18,24 @@ static const QmStatement apply_statement =
          " commission_asset => $11, is_maker => $12::boolean, event_time => $13::timestamptz, source => $14,"
          " detail => $15::jsonb) AS r",
      .parameters = 15,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement submission_statement =
     {.name = "quantmesh.resolve_submission",
      .sql = "SELECT r.order_id, r.state, r.applied, r.discrepancy FROM quantmesh.resolve_submission(account => $1,"
             " order_id => $2::bigint, fence => $3::bigint, outcome => $4, code => $5, message => $6) AS r",
      .parameters = 6,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement cancel_statement =
     {.name = "quantmesh.resolve_cancel",
      .sql = "SELECT r.order_id, r.state, r.applied, r.discrepancy FROM quantmesh.resolve_cancel(account => $1,"
             " order_id => $2::bigint, outcome => $3, code => $4, message => $5) AS r",
      .parameters = 5,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 /* report_with runs a statement that answers what a report did. */
 static QmCode

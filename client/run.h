@@ -77,8 +77,9 @@ struct QmRunOrder
     int64_t order_id;
     int64_t fence;       /* of its submission; 0: another life's */
     int64_t deadline_us; /* wall clock: it can no longer be accepted afterwards */
-    int64_t placed_ns;
-    int64_t due_ns; /* when it is to be asked for; INT64_MAX: it is not */
+    int64_t decided_ns;  /* when the grid wished it; 0: in another life */
+    int64_t placed_ns;   /* when the store had it, just before it left */
+    int64_t due_ns;      /* when it is to be asked for; INT64_MAX: it is not */
     int64_t pause_ms;
     int absent; /* answers "no such order" after the deadline */
     int calls;  /* that are open */

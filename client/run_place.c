@@ -19,6 +19,7 @@ typedef struct Batch
 {
     QmRunMarket *market;
     size_t count;
+    int64_t decided_ns;
     int64_t stamped_us;
     const QmGridWish *wishes[QM_GRID_WISHES_MAX];
     QmOrder orders[QM_GRID_WISHES_MAX];
@@ -50,6 +51,7 @@ qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count)
         return;
     }
     batch->market = market;
+    batch->decided_ns = qm_run_now_ns();
     for (size_t i = 0; i < count; i++)
         add_wish(batch, &wishes[i]);
     code = batch->count == 0 ? QM_OK : record(batch);
@@ -308,6 +310,7 @@ known(Batch *batch, size_t number)
     order->due_ns = INT64_MAX;
     order->fence = placement->fence;
     order->deadline_us = qm_run_deadline(batch->market->run, placement->send_before_us);
+    order->decided_ns = batch->decided_ns;
     order->placed_ns = qm_run_now_ns();
     qm_text_copy(order->state, sizeof(order->state), placement->state);
     qm_text_copy(order->lock_key, sizeof(order->lock_key), batch->keys[number]);

@@ -39,7 +39,7 @@ static void
 accepted(QmRunOrder *order, const QmExchangeAnswer *answer)
 {
     QmRunMarket *market = order->market;
-    QmLogNumber took;
+    int64_t begun_ns = order->decided_ns != 0 ? order->decided_ns : order->placed_ns;
 
     order->phase = QM_RUN_KNOWN;
     qm_log(&market->run->log,
@@ -51,8 +51,10 @@ accepted(QmRunOrder *order, const QmExchangeAnswer *answer)
            QM_LOG_NUMBER(order->order_id),
            "exchange_order_id",
            answer->orders[0].exchange_order_id,
+           "stored_us",
+           order->decided_ns != 0 ? QM_LOG_NUMBER((order->placed_ns - order->decided_ns) / 1000) : NULL,
            "took_us",
-           qm_log_number(&took, (qm_run_now_ns() - order->placed_ns) / 1000));
+           QM_LOG_NUMBER((qm_run_now_ns() - begun_ns) / 1000));
     for (size_t i = 0; i < answer->trade_count; i++)
     {
         if (!qm_run_report_trade(market, &answer->trades[i], &answer->orders[0]))

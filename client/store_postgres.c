@@ -70,7 +70,8 @@ static const QmStatement place_statement =
             " epoch => $14::bigint, submit => $15::boolean, valid_until => $16::timestamptz, wait => $17::interval)"
             " AS p",
      .parameters = QM_PLACE_VALUES + QM_STATE_VALUES,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement load_statement =
     {.name = "quantmesh.load_strategy_state",
@@ -82,7 +83,8 @@ static const QmStatement save_statement =
     {.name = "quantmesh.save_strategy_state",
      .sql = "SELECT quantmesh.save_strategy_state($1, $2, $3, $4::json, $5::bigint, $6, $7::bigint)",
      .parameters = 1 + QM_STATE_VALUES,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 /* qm_store_open_postgres makes a store; its first call connects. */
 QmCode

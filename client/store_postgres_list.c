@@ -29,7 +29,8 @@ static const QmStatement orders_statement =
      .sql = "SELECT " ORDER_COLUMNS " FROM quantmesh.open_orders AS o WHERE o.account = $1"
             " AND ($2::text IS NULL OR o.symbol = $2) AND ($3::text IS NULL OR o.strategy = $3) ORDER BY o.order_id",
      .parameters = 3,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 /* A live order has left one view before it appears in the other, so both are read by one statement. */
 static const QmStatement order_statement =
@@ -38,7 +39,8 @@ static const QmStatement order_statement =
             " UNION ALL SELECT " ORDER_COLUMNS
             " FROM quantmesh.order_history AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
      .parameters = 2,
-     .repeat = QM_REPEAT_ALWAYS};
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 static const QmStatement positions_statement =
     {.name = "quantmesh.positions",

@@ -38,15 +38,18 @@ struct QmStream
     char *account;
     size_t window;
     Pending *ring;
-    size_t first;    /* of the ring: the oldest without an answer */
-    size_t count;    /* without an answer */
-    size_t sent;     /* of these, how many have been sent on this connection */
-    uint64_t placed; /* orders of this stream so far */
+    size_t first;              /* of the ring: the oldest without an answer */
+    size_t count;              /* without an answer */
+    size_t sent;               /* of these, how many have been sent on this connection */
+    uint64_t placed;           /* orders of this stream so far */
+    QmPreparedEntry *prepared; /* on this connection, or NULL: the statement goes as text */
+    bool as_text;              /* for good: what stands in between forgets what was prepared */
 };
 
 static Pending *pending_at(const QmStream *stream, size_t i);
 static bool pending_keep(Pending *pending, const QmPlaceValues *place);
 static QmCode stream_send(QmStream *stream);
+static int send_one(const QmStream *stream, const Pending *pending);
 static QmCode stream_connect(QmStream *stream, bool *passes);
 static void stream_break(QmStream *stream);
 static PGresult *stream_result(QmStream *stream, int64_t deadline_ns);
@@ -185,8 +188,7 @@ stream_send(QmStream *stream)
     {
         Pending *pending = pending_at(stream, stream->sent);
 
-        if (PQsendQueryParams(conn, qm_place_sql, QM_PLACE_VALUES, NULL, pending->values, NULL, NULL, 0) != 1 ||
-            PQpipelineSync(conn) != 1)
+        if (send_one(stream, pending) != 1 || PQpipelineSync(conn) != 1)
         {
             qm_error_set(&stream->client->error, QM_ERROR_CONNECT, "08006", NULL, "%s", PQerrorMessage(conn));
             stream_break(stream);
@@ -195,6 +197,17 @@ stream_send(QmStream *stream)
         stream->sent++;
     }
     return QM_OK;
+}
+
+/* send_one sends one order, and returns what libpq does. */
+static int
+send_one(const QmStream *stream, const Pending *pending)
+{
+    PGconn *conn = stream->client->conn;
+
+    if (stream->prepared != NULL)
+        return PQsendQueryPrepared(conn, stream->prepared->name, QM_PLACE_VALUES, pending->values, NULL, NULL, 0);
+    return PQsendQueryParams(conn, qm_place_sql, QM_PLACE_VALUES, NULL, pending->values, NULL, NULL, 0);
 }
 
 /* stream_connect makes one attempt to connect, unless there is a connection, and turns pipeline mode on. */
@@ -212,9 +225,17 @@ stream_connect(QmStream *stream, bool *passes)
     client->streaming = false;
     code = qm_client_ensure(client, passes);
     client->streaming = true;
-    if (code == QM_OK && PQpipelineStatus(client->conn) == PQ_PIPELINE_OFF && PQenterPipelineMode(client->conn) != 1)
+    if (code != QM_OK || PQpipelineStatus(client->conn) != PQ_PIPELINE_OFF)
+        return code;
+    *passes = true;
+    stream->prepared = NULL;
+    if (!stream->as_text)
+        stream->prepared =
+            qm_prepared_find(client, qm_place_sql, true, qm_moment_after(qm_monotonic_ns(), client->call_timeout_ms));
+    if (client->conn == NULL)
+        return qm_call_refused(client, NULL);
+    if (PQenterPipelineMode(client->conn) != 1)
     {
-        *passes = true;
         code = qm_error_set(&client->error, QM_ERROR_CONNECT, "08006", NULL, "%s", PQerrorMessage(client->conn));
         stream_break(stream);
     }
@@ -303,6 +324,8 @@ answer_read(QmStream *stream, int64_t deadline_ns, QmStreamAnswer *answer)
                 answer->code = qm_placement_read(&answer->placement, result, 0, &answer->error);
                 break;
             default:
+                if (stream->prepared != NULL && qm_prepared_is_missing(stream->prepared, result))
+                    stream->as_text = true;
                 answer->code = qm_call_refused(client, result);
                 answer->error = client->error;
                 break;
@@ -316,6 +339,12 @@ answer_read(QmStream *stream, int64_t deadline_ns, QmStreamAnswer *answer)
                                 NULL,
                                 "the connection to the server has broken");
     }
+    if (stream->as_text && stream->prepared != NULL)
+        return qm_error_set(&client->error,
+                            QM_ERROR_CONNECT,
+                            "08006",
+                            NULL,
+                            "the connection to the server has lost a prepared statement");
     answer->placement.repeated = pending->repeated;
     qm_text_copy(answer->placement.request_id, sizeof(answer->placement.request_id), pending->request_id);
     return QM_OK;

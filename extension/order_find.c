@@ -5,7 +5,8 @@
  * Placing runs as the caller, who has no right to the table, and on every call:
  * so it scans an index itself, without SQL. Searches use the latest snapshot:
  * what was committed before the level's lock was granted is seen, however old
- * the transaction is.
+ * the transaction is. Tables stay locked until the transaction ends, as after a
+ * SELECT: most searches are followed by another one, or by the insert.
  */
 #include "order_find.h"
 
@@ -110,7 +111,7 @@ find_live(QmTable index, int nkeys, ScanKeyData *keys, QmFoundOrder *found)
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
-    table_close(relation, AccessShareLock);
+    table_close(relation, NoLock);
     return any;
 }
 
@@ -131,7 +132,7 @@ find(QmTable index, ScanKeyData *keys, Snapshot snapshot, QmFoundOrder *found)
         read_found(&row, found);
     }
     systable_endscan(scan);
-    table_close(relation, AccessShareLock);
+    table_close(relation, NoLock);
     return any;
 }
 

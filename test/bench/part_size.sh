@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
-# Markets, memory and instructions: what placing costs where there are many markets, what a backend and the server take
-# for quantmesh, and how many instructions of the server a call is.
+# Markets and memory: what placing costs where there are many markets, and what a backend and the server take for
+# quantmesh.
 
 # markets_create makes markets M0 ... M9999.
 markets_create() {
@@ -67,29 +67,4 @@ $(printf "SELECT state FROM quantmesh.place_order('binance', 'BTCUSDT', 'buy', 3
     printf '%s,"shared memory of quantmesh, at %s connections",1,1,server,shared_kb,%s\n' "$part" \
         "$(psql -AtX -c 'SHOW max_connections')" "${shared%%.*}" >&3
     printf 'shared memory: %s kB\n' "${shared%%.*}"
-}
-
-# part_instructions counts instructions of one backend, where the machine lets perf count them.
-part_instructions() {
-    local counted name
-    if ! counted=$(perf stat -x, -e instructions:u true 2>&1) || [[ ! $counted =~ ^[0-9] ]]; then
-        printf '%s,"perf stat counts no instructions here",1,1,,unavailable,1\n' "$part" >&3
-        printf 'instructions: perf stat counts none on this machine\n'
-        return
-    fi
-    contend_begin
-    for name in quantmesh-transaction advisory-transaction place insert; do instructions_of "$name"; done
-}
-
-# instructions_of NAME attaches perf to the server's processes while one client runs.
-instructions_of() {
-    local pid figures count output=$QM_SCRATCH/tmp/perf
-    pid=$(head -n 1 "$PGHOST/data/postmaster.pid")
-    perf stat -x, -e instructions:u -o "$output" -p "$pid" --inherit 2>/dev/null 3>&- &
-    figures=$(contend_run "$1" rate 1 1) || exit 1
-    kill -INT $!
-    wait $! || true
-    count=$(awk -F, '/instructions/ { print $1 }' "$output")
-    printf '%s,"per call",1,1,%s,instructions,%s\n' "$part" "$1" "$((count / ${figures##*units=}))" >&3
-    printf 'instructions: %-26s %s\n' "$1" "$((count / ${figures##*units=}))"
 }

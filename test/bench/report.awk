@@ -87,6 +87,14 @@ function target_most(text, key, unit, limit,   x) {
     printf "| %s | %s %s | | | | ≤ %s %s | %s |\n", text, number(x), unit, limit, unit, x != "never" && x <= limit ? "met" : "**missed**"
 }
 
+# target_more writes a line of the targets whose figure must not be more than so many percent above another one.
+function target_more(text, ours, theirs, unit, percent) {
+    if (!compare(ours, theirs)) return
+    printf "| %s | %s %s | %s %s | %.3f | %.3f to %.3f at %.0f %% | ≤ %.2f | %s |\n", text, number(middle(ours)), unit, number(middle(theirs)), unit, \
+        ratio, low, high, sure, 1 + percent / 100, \
+        sure < 90 ? "too few rounds to tell" : high <= 1 + percent / 100 ? "met" : low <= 1 + percent / 100 ? "within the interval" : "**missed**"
+}
+
 function contend(j, c, name, figure) { return "contend|" j "|" c "|" name "|" figure }
 
 # targets writes every line of the design that was measured.
@@ -113,5 +121,9 @@ function targets(   i, p, at, n, c, list) {
     beside("hand-off with 16 waiters, p50 of ours and of pg_advisory_xact_lock, µs", "handoff|16 waiters|16|advisory-transaction|p50_us", "handoff|16 waiters|16|quantmesh-transaction|p50_us")
     target_most("holder's process killed → session lock free", "recover|killed|1|quantmesh-session|p50_ms", "ms", 10)
     target_most("holder stopped: after its TTL, session lock free", "recover|stopped|1|quantmesh-session|p50_ms", "ms", 20)
+    n = split("p50 p99", list, " ")
+    for (i = 1; i <= n; i++)
+        target_more("decision to acknowledgement at 20 ms, coordinated against standalone, " list[i], "trade|decision to acknowledgement|1|coordinated|took_" list[i] "_us", \
+            "trade|decision to acknowledgement|1|standalone|took_" list[i] "_us", "µs", 3)
     target_most("a pass over 10,000 open orders beside the history", "reconcile|a pass, database full|1|ours|ms", "ms", 200)
 }

@@ -54,8 +54,8 @@ function waits(   i, name, any) {
     }
 }
 
-# sizes writes markets, memory, instructions and costs.
-function sizes(   i, p, head) {
+# sizes writes markets, memory, instructions, a trading instance's times and costs.
+function sizes(   i, p, head, at) {
     print "\n## Size\n"
     for (i = 1; i <= nkeys; i++) {
         split(keys[i], p, "|")
@@ -74,10 +74,17 @@ function sizes(   i, p, head) {
     head = 0
     for (i = 1; i <= nkeys; i++) {
         split(keys[i], p, "|")
-        if (p[1] != "instructions") continue
-        if (p[5] == "unavailable") { print "\nInstructions of a call: perf stat counts none on this machine."; continue }
-        if (!head++) { print "\n| instructions of the server, per call | |"; print "|---|--:|" }
-        printf "| %s | %s |\n", title[p[4]], number(middle(keys[i]))
+        if (p[1] != "instructions" || p[4] != "ours") continue
+        if (!head++) { print "\n| instructions of the server in user space, for one | quantmesh | theirs | ratio |"; print "|---|--:|--:|--:|" }
+        at = p[1] "|" p[2] "|" p[3] "|theirs|" p[5]
+        printf "| %s | %s | %s | %.2f |\n", p[2], number(middle(keys[i])), number(middle(at)), middle(keys[i]) / middle(at)
+    }
+    head = 0
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] != "trade" || p[4] != "coordinated") continue
+        if (!head++) { print "\n| a trading instance, decision to acknowledgement, µs | coordinated | standalone |"; print "|---|--:|--:|" }
+        printf "| %s | %s | %s |\n", p[5], number(middle(keys[i])), number(middle(p[1] "|" p[2] "|" p[3] "|standalone|" p[5]))
     }
     head = 0
     for (i = 1; i <= nkeys; i++) {

@@ -11,6 +11,7 @@ packages_install() {
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v etcd >/dev/null || missing+=(etcd-server)
     command -v gnuplot >/dev/null || missing+=(gnuplot-nox)
+    command -v valgrind >/dev/null || missing+=(valgrind)
     if [[ ${#missing[@]} -eq 0 ]]; then return; fi
     if [[ $(id -u) -ne 0 ]]; then root=(sudo); fi
     printf 'benchmarks: installing %s\n' "${missing[*]}" >&2

@@ -270,15 +270,22 @@ teardown(void **state)
     return 0;
 }
 
-/* hit makes a step's call with a cut armed for it; false when the call was over before the cut. */
+/*
+ * hit makes a step's call with a cut armed for it; false when the call was over
+ * before the cut. On a connection made anew for it the call is one round trip, so
+ * that its first reply comes after the commit; on an older one the server may be
+ * asked to prepare the statement first.
+ */
 static bool
-hit(const Step *step, QtDirection direction, size_t bytes, QtCut cut)
+hit(const Step *step, bool anew, QtDirection direction, size_t bytes, QtCut cut)
 {
     Subject subject;
     bool fired;
 
     subject_new(&subject);
     step->prepare(&subject);
+    if (anew)
+        qm_client_disconnect(client);
     assert_ok(qm_client_connect(client), qm_client_error(client));
     qt_proxy_arm(&proxy, direction, bytes, cut);
     step->call(&subject);
@@ -297,9 +304,9 @@ test_cuts(void **state)
         long before = qm_client_connections(client);
 
         doubtful = 0;
-        for (size_t bytes = 0; hit(&steps[i], QT_REQUEST, bytes, QT_CLOSE); bytes += extent->request_step)
+        for (size_t bytes = 0; hit(&steps[i], false, QT_REQUEST, bytes, QT_CLOSE); bytes += extent->request_step)
             cuts++;
-        for (size_t bytes = 0; hit(&steps[i], QT_REPLY, bytes, QT_CLOSE); bytes += extent->reply_step)
+        for (size_t bytes = 0; hit(&steps[i], false, QT_REPLY, bytes, QT_CLOSE); bytes += extent->reply_step)
             cuts++;
         print_message("    %s: cut %d times; %d had happened already\n", steps[i].name, cuts, doubtful);
         /* Each cut was one, and some were on either side of the commit. */
@@ -323,10 +330,10 @@ test_silent_cuts(void **state)
         int cuts = 0;
 
         doubtful = 0;
-        cuts += hit(&steps[i], QT_REQUEST, 0, QT_SILENT);
-        cuts += hit(&steps[i], QT_REQUEST, 100, QT_SILENT);
-        cuts += hit(&steps[i], QT_REPLY, 0, QT_SILENT);
-        cuts += hit(&steps[i], QT_REPLY, 40, QT_SILENT);
+        cuts += hit(&steps[i], true, QT_REQUEST, 0, QT_SILENT);
+        cuts += hit(&steps[i], true, QT_REQUEST, 100, QT_SILENT);
+        cuts += hit(&steps[i], true, QT_REPLY, 0, QT_SILENT);
+        cuts += hit(&steps[i], true, QT_REPLY, 40, QT_SILENT);
         print_message("    %s: cut silently %d times; %d had happened already\n", steps[i].name, cuts, doubtful);
         assert_int_equal(cuts, 4);
         assert_int_equal(doubtful, 2);
@@ -383,6 +390,7 @@ hit_with_kill(const Step *step, bool server, QtDirection direction, size_t bytes
 
     subject_new(&subject);
     step->prepare(&subject);
+    qm_client_disconnect(client); /* for one round trip, as in hit */
     assert_ok(qm_client_connect(client), qm_client_error(client));
     victim.pid = server ? 0 : qm_client_backend(client);
     proxy.before = kill_it;
