@@ -23,11 +23,11 @@ trade_paper() {
     trade_admin=$(sed -E 's/.*"admin_url": "([^"]*)".*/\1/' "$ready")
 }
 
-# trade_until WHAT COMMAND... waits until the command succeeds, half a minute at most.
+# trade_until WHAT COMMAND... waits until the command succeeds, a minute at most.
 trade_until() {
     local what=$1
     shift
-    for _ in {1..600}; do
+    for _ in {1..1200}; do
         if "$@"; then return; fi
         sleep 0.05
     done
