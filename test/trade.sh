@@ -25,18 +25,21 @@ trade_paper() {
 
 # trade_until WHAT COMMAND... waits until the command succeeds, a minute at most.
 trade_until() {
-    local what=$1
+    local what=$1 end=$((SECONDS + 60))
     shift
-    for _ in {1..1200}; do
+    while [[ $SECONDS -lt $end ]]; do
         if "$@"; then return; fi
         sleep 0.05
     done
     qm_fail "it never came true that $what"
 }
 
-# trade_is SQL succeeds when the statement answers t.
+# trade_is SQL succeeds when the statement answers t, and ends the script when it is no statement.
 trade_is() {
-    [[ $(psql -XqAtc "$1") == t ]]
+    local answer status=0
+    answer=$(psql -XqAtc "$1") || status=$?
+    [[ $status -ne 1 ]] || qm_fail "no question to ask: $1"
+    [[ $answer == t ]]
 }
 
 # trade_fault JSON adds a fault to the exchange's plan.
