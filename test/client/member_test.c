@@ -294,7 +294,6 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),
-        cmocka_unit_test(test_default_ttl),
         cmocka_unit_test_teardown(test_life, drop),
         cmocka_unit_test_teardown(test_markets_move, drop),
         cmocka_unit_test_teardown(test_take_over, drop),
@@ -302,6 +301,7 @@ main(void)
         cmocka_unit_test_teardown(test_stopped, drop),
         cmocka_unit_test_teardown(test_stopped_shortly, drop),
         cmocka_unit_test_teardown(test_name_taken, drop),
+        cmocka_unit_test(test_default_ttl),
         cmocka_unit_test_teardown(test_database_away, drop),
     };
 
