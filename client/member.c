@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "error.h"
 #include "member_inside.h"
 #include "moment.h"
 
-#define DEFAULT_TTL_MS 5000
+#define FIRST_TTL_MS 5000 /* how long to wait depends on the ttl, and at first the database has not said its own */
 #define TTL_MIN_MS 300
 #define CONNECT_PART 6 /* of the ttl, to connect */
 #define CALL_PART 4    /* of the ttl, for one answer */
@@ -25,6 +26,7 @@
 #define MARGIN_MAX_MS 1000
 #define TURN_US 20000
 
+static void set_timeouts(QmMember *member, int64_t ttl_ms);
 static void enroll(QmMember *member, int64_t now_us);
 static void beat(QmMember *member, int64_t now_us);
 static void work(QmMember *member);
@@ -57,12 +59,9 @@ static bool
 copy_options(QmMember *member, const QmMemberOptions *options)
 {
     static const QmRetryPolicy once = {.name = "member", .attempts_max = 1, .base_ms = 1, .cap_ms = 1};
-    int64_t ttl_ms = options->ttl_ms == 0 ? DEFAULT_TTL_MS : options->ttl_ms;
     QmClientOptions database = options->database;
 
     database.retry = &once;
-    database.connect_timeout_ms = ttl_ms / CONNECT_PART;
-    database.call_timeout_ms = ttl_ms / CALL_PART;
     member->client = qm_client_new(&database);
     member->name = strdup(options->instance);
     member->detail = options->detail == NULL ? NULL : strdup(options->detail);
@@ -70,19 +69,30 @@ copy_options(QmMember *member, const QmMemberOptions *options)
     if (member->client == NULL || member->name == NULL || member->markets == NULL ||
         (options->detail != NULL && member->detail == NULL))
         return false;
+    set_timeouts(member, options->ttl_ms == 0 ? FIRST_TTL_MS : options->ttl_ms);
     member->instance = (QmInstance){
         .instance = member->name,
         .markets = (const char *const *) member->markets,
         .market_count = options->market_count,
         .standby = options->standby,
         .weight = options->weight,
-        .ttl_ms = ttl_ms,
+        .ttl_ms = options->ttl_ms,
         .detail = member->detail,
     };
     for (size_t i = 0; i < options->market_count; i++)
         if ((member->markets[i] = strdup(options->markets[i])) == NULL)
             return false;
     return true;
+}
+
+/* set_timeouts makes the member wait for the database so briefly that a heartbeat can be sent again within the ttl. */
+static void
+set_timeouts(QmMember *member, int64_t ttl_ms)
+{
+    if (ttl_ms < TTL_MIN_MS)
+        ttl_ms = TTL_MIN_MS;
+    member->client->connect_timeout_ms = ttl_ms / CONNECT_PART;
+    member->client->call_timeout_ms = ttl_ms / CALL_PART;
 }
 
 /* qm_member_open makes a member. */
@@ -281,6 +291,7 @@ enroll(QmMember *member, int64_t now_us)
     }
     member->epoch = registration.epoch;
     member->ttl_ms = registration.ttl_ms;
+    set_timeouts(member, member->ttl_ms);
     if (member->beat_ms == 0)
         member->beat_ms = member->ttl_ms / BEAT_PART;
     if (member->beat_ms > registration.heartbeat_every_ms)

@@ -78,7 +78,7 @@ typedef struct QmMemberOptions
     size_t market_count;        /* at least 1 */
     bool standby;
     int weight;         /* default 1 */
-    int64_t ttl_ms;     /* default 5000; at least 300 */
+    int64_t ttl_ms;     /* at least 300; default the database's, quantmesh.default_ttl_lease */
     int64_t beat_ms;    /* between heartbeats; default a tenth of the ttl, and at most what the server says */
     const char *detail; /* a JSON object for people */
     QmMemberFunctions functions;

@@ -126,6 +126,7 @@ take_in(QmRun *run)
             qm_run_stop(run, qm_follow_failure(run->follow), QM_EXIT_CONNECT);
     }
     qm_run_store_look(run);
+    qm_run_locks_look(run);
     for (size_t i = 0; i < run->account_count; i++)
     {
         run->accounts[i].exchange->functions->run(run->accounts[i].exchange);
@@ -364,6 +365,8 @@ next_due(QmRun *run)
     }
     if (run->store_lost && run->store_retry_ns < due_ns)
         due_ns = run->store_retry_ns;
+    if (run->locks_lost && run->locks_retry_ns < due_ns)
+        due_ns = run->locks_retry_ns;
     if (run->log.progress && run->progress_due_ns < due_ns)
         due_ns = run->progress_due_ns;
     return due_ns;

@@ -197,7 +197,12 @@ struct QmRun
     bool store_lost; /* as told to the log */
     int64_t store_retry_ns;
     int64_t store_pause_ms;
-    QmLocks *locks; /* NULL: the store alone */
+    QmLocks *locks;  /* NULL: the store alone */
+    bool locks_lost; /* as told to the log */
+    int64_t locks_retry_ns;
+    int64_t locks_pause_ms;
+    char (*locks_later)[QM_LOCK_KEY_SIZE]; /* to be given back when they are there again */
+    size_t locks_later_count;
     QmFollow *follow;
     QmMember *member; /* NULL: this instance is alone */
     bool settled;     /* every market has an owner */
@@ -283,12 +288,18 @@ extern void qm_run_order_end(QmRunOrder *order);
 extern void qm_run_order_call_done(QmRunOrder *order);
 extern bool qm_run_orders_flush(QmRunMarket *market);
 
+/* run_lock.c */
+extern QmCode qm_run_locks_open(QmRun *run, QmError *error);
+extern void qm_run_locks_close(QmRun *run);
+extern void qm_run_locks_look(QmRun *run);
+extern bool qm_run_lock(QmRun *run, const char *symbol, const char *price, char key[QM_LOCK_KEY_SIZE]);
+extern void qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE]);
+
 /* run_place.c */
 extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
 
 extern void qm_run_send_claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t fence, int64_t send_before_us,
                                 int64_t stamped_us);
-extern void qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE]);
 
 /* run_reply.c */
 extern void qm_run_replied(void *argument, const QmExchangeAnswer *answer);

@@ -15,7 +15,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "config_locks.h"
 #include "error.h"
 #include "moment.h"
 
@@ -188,17 +187,13 @@ make_folder(const char *path)
     (void) mkdir(folder, 0700);
 }
 
-/* open_locks makes the locks of levels where Redis is configured. PostgreSQL locks them by itself. */
+/* open_locks makes the locks of levels. */
 static bool
 open_locks(QmRun *run)
 {
-    const QmLocksOptions more = {.owner = run->instance};
     QmError error = {0};
-    QmCode code;
+    QmCode code = qm_run_locks_open(run, &error);
 
-    if (qm_config_lock_type(run->config) != QM_LOCK_REDIS)
-        return true;
-    code = qm_config_locks_open(run->config, &more, &run->locks, &error);
     if (code != QM_OK)
         return failed(run, qm_run_exit_of(code), "there are no locks", &error);
     return true;
@@ -329,8 +324,7 @@ qm_run_close(QmRun *run)
     }
     qm_member_close(run->member);
     qm_follow_close(run->follow);
-    if (run->locks != NULL)
-        run->locks->functions->close(run->locks);
+    qm_run_locks_close(run);
     if (run->store != NULL)
         run->store->functions->close(run->store);
     for (size_t i = 0; i < run->market_count; i++)

@@ -12,8 +12,6 @@
 
 #include "error.h"
 
-#define LOCK_EXCHANGE "Binance" /* what the earlier system calls its adapter in keys */
-
 /* Wishes on their way into the store. */
 typedef struct Batch
 {
@@ -28,7 +26,6 @@ typedef struct Batch
 } Batch;
 
 static void add_wish(Batch *batch, const QmGridWish *wish);
-static bool lock_level(QmRunMarket *market, const QmGridWish *wish, char key[QM_LOCK_KEY_SIZE]);
 static QmCode record(Batch *batch);
 static void recording_failed(Batch *batch, QmCode code);
 static void recorded(Batch *batch, size_t number);
@@ -70,7 +67,7 @@ add_wish(Batch *batch, const QmGridWish *wish)
     QmRun *run = market->run;
     size_t number = batch->count;
 
-    if (!lock_level(market, wish, batch->keys[number]))
+    if (!qm_run_lock(run, market->config->symbol, wish->price, batch->keys[number]))
     {
         qm_grid_placed(market->grid, wish, QM_GRID_SKIPPED, NULL, 0, NULL, qm_run_market_now(market));
         return;
@@ -91,45 +88,6 @@ add_wish(Batch *batch, const QmGridWish *wish)
         .valid_until_us = qm_run_market_wall(market, wish->valid_until_us),
     };
     batch->count++;
-}
-
-/* lock_level takes the lock of a level where one is configured. A lock that cannot be had is one that somebody has. */
-static bool
-lock_level(QmRunMarket *market, const QmGridWish *wish, char key[QM_LOCK_KEY_SIZE])
-{
-    QmRun *run = market->run;
-    QmCode code;
-
-    key[0] = '\0';
-    if (run->locks == NULL)
-        return true;
-    code = qm_lock_key_order_wide(key, QM_LOCK_KEY_SIZE, LOCK_EXCHANGE, market->config->symbol, wish->price);
-    if (code == QM_OK)
-        code = run->locks->functions->try_lock(run->locks, key, QM_TTL_DEFAULT, NULL);
-    if (code != QM_OK && code != QM_BUSY)
-        qm_log(&run->log,
-               QM_LOG_WARN,
-               "no lock, no order",
-               "symbol",
-               market->config->symbol,
-               "key",
-               key,
-               "error",
-               run->locks->functions->error(run->locks)->message);
-    if (code != QM_OK)
-        key[0] = '\0';
-    return code == QM_OK;
-}
-
-/* qm_run_unlock gives a level's lock back. That it was lost meanwhile is no harm: the order is recorded and has its id. */
-void
-qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE])
-{
-    if (key[0] == '\0')
-        return;
-    if (run->locks->functions->unlock(run->locks, key) != QM_OK)
-        qm_log(&run->log, QM_LOG_WARN, "a level's lock was not ours any more", "key", key);
-    key[0] = '\0';
 }
 
 /* record places the batch, with the grid's state in the same transaction. */

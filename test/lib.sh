@@ -32,6 +32,13 @@ qm_bindir() {
     "${PG_CONFIG:-pg_config}" --bindir
 }
 
+# qm_free_port prints a TCP port that nothing listens on; of those that no connection gets for its own end, so that a
+# server that is started again has it again.
+qm_free_port() {
+    perl -MIO::Socket::INET -e 'for (1 .. 100) { my $port = 20000 + int rand 12000;
+        print("$port\n"), exit if IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port, Listen => 1) } exit 1'
+}
+
 # qm_step_down runs the calling script again as an unprivileged user in a scratch
 # copy of the tree, and ends with its exit status. In that second run it returns.
 qm_step_down() {

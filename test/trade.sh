@@ -5,7 +5,9 @@
 # script that has stepped down; QM_PROGRAM is the program quantmesh.
 
 trade_account=paper
-trade_apart='' # not empty: each instance has a file of its own for a store
+trade_apart=''   # not empty: each instance has a file of its own for a store
+trade_standby='' # the name of an instance that is a hot standby
+trade_more=''    # more lines of every configuration
 declare -A trade_pid=()
 
 # trade_paper ARGUMENT... starts a paper exchange with a setup file's symbols and faults, and says where it is in
@@ -21,20 +23,23 @@ trade_paper() {
     trade_admin=$(sed -E 's/.*"admin_url": "([^"]*)".*/\1/' "$ready")
 }
 
-# trade_until WHAT COMMAND... waits until the command succeeds, half a minute at most.
+# trade_until WHAT COMMAND... waits until the command succeeds, a minute at most.
 trade_until() {
-    local what=$1
+    local what=$1 end=$((SECONDS + 60))
     shift
-    for _ in {1..600}; do
+    while [[ $SECONDS -lt $end ]]; do
         if "$@"; then return; fi
         sleep 0.05
     done
     qm_fail "it never came true that $what"
 }
 
-# trade_is SQL succeeds when the statement answers t.
+# trade_is SQL succeeds when the statement answers t, and ends the script when it is no statement.
 trade_is() {
-    [[ $(psql -XqAtc "$1") == t ]]
+    local answer status=0
+    answer=$(psql -XqAtc "$1") || status=$?
+    [[ $status -ne 1 ]] || qm_fail "no question to ask: $1"
+    [[ $answer == t ]]
 }
 
 # trade_fault JSON adds a fault to the exchange's plan.
@@ -62,17 +67,19 @@ trade_database() {
     done
 }
 
-# trade_config FILE MARKETS writes an instance's configuration; MARKETS is "SYMBOL:INTERVAL ...".
+# trade_config NAME MARKETS writes an instance's configuration; MARKETS is "SYMBOL:INTERVAL ...".
 trade_config() {
-    local market store="{type: postgres, dsn: \"host=${PGHOST:-} port=${PGPORT:-} user=postgres dbname=trade\"}"
+    local market standby=false store="{type: postgres, dsn: \"host=${PGHOST:-} port=${PGPORT:-} user=postgres dbname=trade\"}"
     if [[ -n $trade_apart ]]; then store="{type: sqlite, dsn: \"$QM_SCRATCH/$1.db\"}"; fi
+    if [[ $1 == "$trade_standby" ]]; then standby=true; fi
     cat <<YAML
 app: {current_exchange: $trade_account}
 exchanges:
   $trade_account: {api_key: paper-key, secret_key: paper-secret, market: spot, fee_rate: 0.0002}
 database: $store
-instance: {id: $1}
+instance: {id: $1, standby: $standby}
 system: {cancel_on_exit: true}
+$trade_more
 trading:
   order_quantity: 200
   buy_window_size: 8
@@ -128,4 +135,23 @@ trade_audit() {
     psql -Xq -v ON_ERROR_STOP=1 -c "CREATE SCHEMA audit" -c "CREATE TABLE audit.line (n bigint GENERATED ALWAYS AS IDENTITY, j jsonb)" \
         -c "\\copy audit.line (j) FROM '$QM_LOG/audit.jsonl' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')" \
         -f test/trade.sql
+}
+
+# trade_count VIEW prints how many rows a view of trade.sql has.
+trade_count() {
+    psql -XqAtc "SELECT count(*) FROM audit.$1"
+}
+
+# trade_problems prints in one line how many things both sides say differently; trade_agreed is that line without any.
+trade_agreed="0 duplicates, 0 orders, 0 fills and 0 positions differ, 0 grids differ from their fills"
+trade_problems() {
+    printf '%s duplicates, %s orders, %s fills and %s positions differ, %s grids differ from their fills\n' "$(trade_count duplicates)" \
+        "$(trade_count order_differences)" "$(trade_count fill_differences)" \
+        "$(psql -XqAtc 'SELECT count(*) FROM audit.positions WHERE here <> there')" "$(trade_count grid_differences)"
+}
+
+# trade_show_problems prints some of what differs.
+trade_show_problems() {
+    psql -Xq -c 'SELECT * FROM audit.duplicates LIMIT 5' -c 'SELECT * FROM audit.order_differences LIMIT 5' \
+        -c 'SELECT * FROM audit.fill_differences LIMIT 5' -c 'SELECT * FROM audit.grid_differences' -c 'SELECT * FROM audit.positions'
 }

@@ -67,6 +67,46 @@ test_options(void **state)
     qm_member_close(NULL);
 }
 
+static QmExchange *
+no_exchange(void *argument, const char *account)
+{
+    (void) argument;
+    (void) account;
+    return NULL;
+}
+
+/* Who names no ttl has the database's default, and trusts, beats and waits accordingly. */
+static void
+test_default_ttl(void **state)
+{
+    const char *const markets[] = {"binance:*"};
+    const QmMemberOptions options = {.database = {.conninfo = qt_conninfo()},
+                                     .instance = "plain",
+                                     .markets = markets,
+                                     .market_count = 1,
+                                     .functions = {.exchange = no_exchange}};
+    QmMember *member;
+    QmError error;
+    int64_t now_us;
+
+    (void) state;
+    qt_ask("ALTER DATABASE client_members SET quantmesh.default_ttl_lease = '2 s'");
+    assert_ok(qm_member_open(&options, &member, &error), &error);
+    for (int64_t end_us = qm_member_now_us() + 30000000; qm_member_epoch(member) == 0; usleep(10000))
+    {
+        assert_true(qm_member_now_us() < end_us);
+        qm_member_run(member);
+    }
+    assert_string_equal(qt_ask("SELECT ttl FROM quantmesh.instance WHERE instance = 'plain'"), "00:00:02");
+    qm_member_run(member); /* the first heartbeat is due at once */
+    now_us = qm_member_now_us();
+    assert_true(qm_member_trusted_until_us(member) < now_us + 2000000);
+    assert_true(qm_member_due_us(member) <= now_us + 200000);
+    assert_ok(qm_member_leave(member), qm_member_error(member));
+    qm_member_close(member);
+    qt_ask("ALTER DATABASE client_members RESET quantmesh.default_ttl_lease");
+}
+
 static void
 test_life(void **state)
 {
@@ -261,6 +301,7 @@ main(void)
         cmocka_unit_test_teardown(test_stopped, drop),
         cmocka_unit_test_teardown(test_stopped_shortly, drop),
         cmocka_unit_test_teardown(test_name_taken, drop),
+        cmocka_unit_test(test_default_ttl),
         cmocka_unit_test_teardown(test_database_away, drop),
     };
 

@@ -1,0 +1,11 @@
+# Three instances trade while the database is gone for ten seconds: test/fault/mesh.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use QuantMeshTest;
+use QuantMeshDays;
+use Test::More;
+
+qm_day_ok('database');
+done_testing();
