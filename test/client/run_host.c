@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 
 static void write_candles(const char *path, int minutes);
 static int wave(int minute);
+static int count_lines(const char *path, va_list texts);
 static json_t *read_audit(const char *path);
 static void compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement);
 static void compare_order(sqlite3 *store, const json_t *order);
@@ -165,15 +167,68 @@ qt_trader_end(pid_t pid)
 int
 qt_trader_logged(const QtTrader *trader, const char *text)
 {
-    FILE *file = fopen(trader->log, "r");
+    return qt_trader_said(trader, text, NULL);
+}
+
+int
+qt_trader_said(const QtTrader *trader, ...)
+{
+    va_list texts;
+    int count;
+
+    va_start(texts, trader);
+    count = count_lines(trader->log, texts);
+    va_end(texts);
+    return count;
+}
+
+int
+qt_trader_audited(const QtTrader *trader, ...)
+{
+    va_list texts;
+    int count;
+
+    va_start(texts, trader);
+    count = count_lines(trader->audit, texts);
+    va_end(texts);
+    return count;
+}
+
+/* count_lines counts the lines of a file that have all of the texts in them. */
+static int
+count_lines(const char *path, va_list texts)
+{
+    FILE *file = fopen(path, "r");
     char line[16384];
     int count = 0;
 
-    assert_non_null(file);
+    if (file == NULL)
+        qt_fail("%s cannot be read", path);
     while (fgets(line, sizeof(line), file) != NULL)
-        count += strstr(line, text) != NULL;
+    {
+        va_list wanted;
+        const char *text;
+
+        va_copy(wanted, texts);
+        while ((text = va_arg(wanted, const char *)) != NULL && strstr(line, text) != NULL)
+            continue;
+        va_end(wanted);
+        count += text == NULL;
+    }
     fclose(file);
     return count;
+}
+
+void
+qt_trader_until_said(const QtTrader *trader, const char *text, int count)
+{
+    for (int waited = 0; waited < WAIT_MS; waited += 5)
+    {
+        if (access(trader->log, R_OK) == 0 && qt_trader_logged(trader, text) >= count)
+            return;
+        usleep(5000);
+    }
+    qt_fail("\"%s\" does not come %d times in %s", text, count, trader->log);
 }
 
 /* qt_trader_until_step waits until the exchange has come to a step of its data. */

@@ -37,6 +37,11 @@ extern pid_t qt_trader_run(QtTrader *trader);
 extern int qt_trader_end(pid_t pid);
 /* qt_trader_logged counts the lines of the log with a text in them. */
 extern int qt_trader_logged(const QtTrader *trader, const char *text);
+/* qt_trader_said counts those with all of the texts in them, up to a NULL; qt_trader_audited does in the exchange's log. */
+extern int qt_trader_said(const QtTrader *trader, ...) __attribute__((sentinel));
+extern int qt_trader_audited(const QtTrader *trader, ...) __attribute__((sentinel));
+/* qt_trader_until_said waits until the log has a text so often. */
+extern void qt_trader_until_said(const QtTrader *trader, const char *text, int count);
 extern void qt_trader_until_step(QtTrader *trader, int64_t step);
 /* qt_trader_agree, once the exchange has stopped, fails unless orders, fills and position in the store are those of the exchange's log. */
 extern void qt_trader_agree(QtTrader *trader, QtAgreement *agreement);

@@ -1,0 +1,152 @@
+/*
+ * quantmesh run on bad days of the exchange: it is overloaded, shuts us out, has
+ * another time, tells events before replies, halts the market, changes its rules,
+ * takes money or orders away. After each, orders, fills, position and grid are those
+ * of the exchange's log, no two orders were open in one slot, and the log of the
+ * instance says what has happened.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "run_host.h"
+
+#define MINUTES 90
+#define OF_MARKET "account=binance", "symbol=BTCUSDT"
+
+static QtTrader trader;
+
+/* run_to_end runs an instance until the exchange's data end. */
+static void
+run_to_end(void)
+{
+    int status = qt_trader_end(qt_trader_run(&trader));
+
+    if (status != 0)
+        qt_fail("exit code %d, see %s", status, trader.log);
+}
+
+/* done stops the exchange, and compares; something must have happened. */
+static QtAgreement
+done(void)
+{
+    QtAgreement agreement;
+
+    qt_trader_stop(&trader);
+    qt_trader_agree(&trader, &agreement);
+    print_message("%d orders, %d fills, %d never at the exchange, position %s; %d warnings, %d errors\n",
+                  agreement.orders,
+                  agreement.fills,
+                  agreement.never,
+                  agreement.position,
+                  qt_trader_logged(&trader, " warn "),
+                  qt_trader_logged(&trader, " error "));
+    assert_true(agreement.fills >= 20);
+    return agreement;
+}
+
+/* struck returns how often the first fault has struck. */
+static int
+struck(void)
+{
+    return (int) qt_paper_whole(json_array_get(qt_paper_admin(&trader.paper, "GET", "fault", NULL), 0), "struck");
+}
+
+/*
+ * rests sees that an instance which is told to rest for three seconds sends nothing
+ * meanwhile. The first fault delays each request by nearly nothing, and so counts them.
+ */
+static void
+rests(const char *limited)
+{
+    int64_t told_ms;
+    int requests;
+    pid_t pid;
+
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader, "{\"kind\": \"delay_before\", \"value\": 1}");
+    qt_trader_fault(&trader, limited);
+    pid = qt_trader_run(&trader);
+    qt_trader_until_said(&trader, "not processed", 1);
+    told_ms = qt_paper_now_ms();
+    requests = struck();
+    while (struck() == requests)
+        usleep(5000);
+    print_message("%d ms without a request\n", (int) (qt_paper_now_ms() - told_ms));
+    assert_true(qt_paper_now_ms() - told_ms >= 2000);
+    assert_int_equal(qt_trader_end(pid), 0);
+    assert_true(done().never >= 1);
+}
+
+/* Shut out, by an answer to an order. */
+static void
+a_ban_is_waited_for(void **state)
+{
+    (void) state;
+    rests("{\"kind\": \"limited\", \"endpoint\": \"place\", \"value\": 418, \"count\": 1, \"wait_s\": 3, \"in_ms\": "
+          "1200000}");
+    assert_int_equal(qt_trader_said(&trader, "not processed", OF_MARKET, "client_order_id=q", NULL), 1);
+}
+
+/* Too many requests. */
+static void
+a_limit_is_waited_for(void **state)
+{
+    (void) state;
+    rests("{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 1, \"wait_s\": 3, \"in_ms\": 1200000}");
+}
+
+/* For a while every request fails, whatever it is. */
+static void
+an_exchange_that_fails_is_asked_again(void **state)
+{
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader,
+                    "{\"kind\": \"fail_before\", \"value\": 502, \"code\": -1000, \"count\": 12, \"in_ms\": 1200000}");
+    qt_trader_fault(&trader,
+                    "{\"kind\": \"fail_before\", \"endpoint\": \"open_orders\", \"value\": 500, \"count\": 3}");
+    qt_trader_fault(&trader, "{\"kind\": \"fail_after\", \"endpoint\": \"cancel\", \"count\": 2}");
+    run_to_end();
+    (void) done();
+}
+
+/* The exchange's clock jumps, forth and back. */
+static void
+another_clock_is_measured(void **state)
+{
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader, "{\"kind\": \"skew\", \"value\": 20000, \"in_ms\": 1200000, \"for_ms\": 1200000}");
+    qt_trader_fault(&trader, "{\"kind\": \"skew\", \"value\": -30000, \"in_ms\": 3600000, \"for_ms\": 600000}");
+    run_to_end();
+    (void) done();
+}
+
+/* The account's stream is faster than the reply. */
+static void
+events_come_before_replies(void **state)
+{
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "system: {cancel_on_exit: true, log_level: debug}\n");
+    qt_trader_fault(&trader, "{\"kind\": \"delay_after\", \"value\": 30}");
+    run_to_end();
+    assert_int_equal(qt_trader_logged(&trader, " warn "), 0);
+    (void) done();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_ban_is_waited_for),
+        cmocka_unit_test(a_limit_is_waited_for),
+        cmocka_unit_test(an_exchange_that_fails_is_asked_again),
+        cmocka_unit_test(another_clock_is_measured),
+        cmocka_unit_test(events_come_before_replies),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
