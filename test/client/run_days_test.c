@@ -105,23 +105,29 @@ an_exchange_that_fails_is_asked_again(void **state)
     (void) state;
     qt_trader_start(&trader, MINUTES, "");
     qt_trader_fault(&trader,
-                    "{\"kind\": \"fail_before\", \"value\": 502, \"code\": -1000, \"count\": 12, \"in_ms\": 1200000}");
+                    "{\"kind\": \"fail_before\", \"value\": 502, \"code\": -1000, \"count\": 6, \"in_ms\": 1200000}");
     qt_trader_fault(&trader,
                     "{\"kind\": \"fail_before\", \"endpoint\": \"open_orders\", \"value\": 500, \"count\": 3}");
     qt_trader_fault(&trader, "{\"kind\": \"fail_after\", \"endpoint\": \"cancel\", \"count\": 2}");
     run_to_end();
+    assert_int_equal(qt_trader_said(&trader, " warn ", "not synchronized yet", OF_MARKET, "reason=\"An unknown", NULL),
+                     1);
     (void) done();
 }
 
-/* The exchange's clock jumps, forth and back. */
+/* The exchange's clock jumps, forth and back, each time when an order is the next to leave: it is measured, and all goes on. */
 static void
 another_clock_is_measured(void **state)
 {
     (void) state;
-    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_start(&trader, MINUTES, "  reconcile_interval: 80000\n");
     qt_trader_fault(&trader, "{\"kind\": \"skew\", \"value\": 20000, \"in_ms\": 1200000, \"for_ms\": 1200000}");
     qt_trader_fault(&trader, "{\"kind\": \"skew\", \"value\": -30000, \"in_ms\": 3600000, \"for_ms\": 600000}");
     run_to_end();
+    assert_true(qt_trader_said(&trader, "not processed", OF_MARKET, "client_order_id=q", "code=-1021", NULL) >= 3);
+    assert_int_equal(qt_trader_said(&trader, "the exchange's clock is", "account=binance", "ms ahead of this", NULL),
+                     1);
+    assert_int_equal(qt_trader_said(&trader, "the exchange's clock is", "account=binance", "ms behind this", NULL), 1);
     (void) done();
 }
 

@@ -44,6 +44,12 @@ static bool same(const char *left, const char *right);
 void
 qt_trader_start(QtTrader *trader, int minutes, const char *more_config)
 {
+    qt_trader_start_live(trader, minutes, 0, more_config);
+}
+
+void
+qt_trader_start_live(QtTrader *trader, int minutes, int speed, const char *more_config)
+{
     static int number;
     char candles[600];
     char list[700];
@@ -58,7 +64,7 @@ qt_trader_start(QtTrader *trader, int minutes, const char *more_config)
     snprintf(trader->config, sizeof(trader->config), "%s/trader%d.yaml", qt_scratch(), number);
     write_candles(candles, minutes);
     assert_ok(qm_paper_setup_begin(&trader->paper.setup, &error), &error);
-    trader->paper.setup.world.speed = 0;
+    trader->paper.setup.world.speed = speed;
     trader->paper.setup.world.audit = trader->audit;
     trader->paper.setup.server.weight_max = trader->paper.setup.server.orders_10s_max = -1;
     trader->paper.setup.server.orders_day_max = -1;
@@ -72,8 +78,13 @@ qt_trader_start(QtTrader *trader, int minutes, const char *more_config)
              "app: {current_exchange: binance}\n"
              "exchanges: {binance: {api_key: " QT_PAPER_KEY ", secret_key: " QT_PAPER_SECRET ", fee_rate: 0.001}}\n"
              "database: {type: sqlite, dsn: %s}\n"
-             "trading: {symbol: BTCUSDT, price_interval: 100, order_quantity: 100, min_order_value: 10,\n"
-             "  buy_window_size: 4, sell_window_size: 4}\n"
+             "trading:\n"
+             "  symbol: BTCUSDT\n"
+             "  price_interval: 100\n"
+             "  order_quantity: 100\n"
+             "  min_order_value: 10\n"
+             "  buy_window_size: 4\n"
+             "  sell_window_size: 4\n"
              "%s",
              trader->store,
              more_config);
@@ -148,7 +159,7 @@ qt_trader_run(QtTrader *trader)
           trader->config,
           "--paper",
           trader->paper.url,
-          "--follow",
+          trader->paper.setup.world.speed == 0 ? "--follow" : NULL,
           trader->paper.admin_url,
           (char *) NULL);
     _exit(127);

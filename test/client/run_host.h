@@ -28,8 +28,14 @@ typedef struct QtAgreement
     char position[64];
 } QtAgreement;
 
-/* qt_trader_start starts a paper exchange on so many minutes of a made-up market, which begins anew for each test. */
+/*
+ * qt_trader_start starts a paper exchange on so many minutes of a made-up market,
+ * which begins anew for each test. Indented lines of more_config are of the market.
+ * A live one does not wait for those who follow it, but is so many times as fast as
+ * real time; an instance there does not end with the data.
+ */
 extern void qt_trader_start(QtTrader *trader, int minutes, const char *more_config);
+extern void qt_trader_start_live(QtTrader *trader, int minutes, int speed, const char *more_config);
 extern void qt_trader_stop(QtTrader *trader);
 extern void qt_trader_fault(QtTrader *trader, const char *json);
 /* qt_trader_run starts an instance that follows the exchange; qt_trader_end waits for its end and returns its exit code. */
