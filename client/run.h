@@ -133,6 +133,7 @@ struct QmRunMarket
     QmRunSync sync;
     int64_t sync_due_ns;
     int64_t sync_pause_ms;
+    char sync_said[QM_DETAIL_SIZE]; /* why it fails, as told to the log */
     int sync_queries;
     int64_t trades_from;  /* the next trade that may be missing */
     int64_t trades_at;    /* the next one of the list that is being read */
