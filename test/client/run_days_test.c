@@ -150,23 +150,32 @@ a_halted_market_is_waited_for(void **state)
     (void) state;
     qt_trader_start(&trader, MINUTES, "");
     qt_trader_fault(&trader, "{\"kind\": \"halt\", \"symbol\": \"BTCUSDT\", \"in_ms\": 1200000, \"for_ms\": 720000}");
+    qt_trader_fault(&trader, "{\"kind\": \"cancel_orders\", \"in_ms\": 1320000}");
     run_to_end();
     refused = qt_trader_said(&trader, "refused", OF_MARKET, "client_order_id=q", "Market is closed", NULL);
     assert_in_range(refused, 1, 100);
     (void) done();
 }
 
-/* The filters change while orders are open: the next orders are of the new tick, and large enough. */
+/*
+ * The filters change while orders are open. A sale of what was bought is too small
+ * then, and refused once; so nothing is bought any more that could not be sold. When
+ * the exchange takes smaller orders again, the grid goes on.
+ */
 static void
 changed_filters_are_taken_over(void **state)
 {
     (void) state;
-    qt_trader_start(&trader, MINUTES, "  reconcile_interval: 300\n");
+    qt_trader_start(&trader, MINUTES, "");
     qt_trader_fault(&trader,
-                    "{\"kind\": \"filters\", \"symbol\": \"BTCUSDT\", \"tick\": \"1\", \"notional_min\": \"99.9\", "
+                    "{\"kind\": \"filters\", \"symbol\": \"BTCUSDT\", \"tick\": \"1\", \"notional_min\": \"105\", "
                     "\"in_ms\": 1200000, \"for_ms\": 1800000}");
     run_to_end();
-    (void) done();
+    assert_int_equal(qt_trader_said(&trader, " warn ", "refused", "code=-1013", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, "changed the market's filters", OF_MARKET, "min_notional=105", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "minimum", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, "changed the market's filters", OF_MARKET, "min_notional=5", NULL), 1);
+    assert_true(done().orders > 40);
 }
 
 /* The money is taken away, and comes back half an hour later. */
@@ -176,10 +185,10 @@ without_money_it_waits(void **state)
     (void) state;
     qt_trader_start(&trader, MINUTES, "  margin_lock_duration_seconds: 120\n");
     qt_trader_fault(&trader,
-                    "{\"kind\": \"adjust\", \"account\": \"main\", \"asset\": \"USDT\", \"amount\": \"-99400\", "
+                    "{\"kind\": \"adjust\", \"account\": \"main\", \"asset\": \"USDT\", \"amount\": \"-99000\", "
                     "\"in_ms\": 1200000}");
     qt_trader_fault(&trader,
-                    "{\"kind\": \"adjust\", \"account\": \"main\", \"asset\": \"USDT\", \"amount\": \"99400\", "
+                    "{\"kind\": \"adjust\", \"account\": \"main\", \"asset\": \"USDT\", \"amount\": \"99000\", "
                     "\"in_ms\": 3000000}");
     run_to_end();
     (void) done();
@@ -189,12 +198,17 @@ without_money_it_waits(void **state)
 static void
 what_the_exchange_ends_is_placed_anew(void **state)
 {
+    int ended;
+
     (void) state;
     qt_trader_start(&trader, MINUTES, "");
     qt_trader_fault(&trader, "{\"kind\": \"cancel_orders\", \"in_ms\": 1200000}");
     qt_trader_fault(&trader, "{\"kind\": \"cancel_orders\", \"in_ms\": 2400000}");
     run_to_end();
+    ended = qt_trader_said(&trader, " warn ", "the exchange has ended an order", OF_MARKET, "client_order_id=q", NULL);
+    assert_true(ended >= 10);
     (void) done();
+    assert_int_equal(qt_trader_audited(&trader, "\"end\"", "\"EXPIRED\"", NULL), ended);
 }
 
 int
