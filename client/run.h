@@ -126,6 +126,8 @@ struct QmRunMarket
     bool loaded; /* the grid has the stored state */
     bool filters_known;
     bool filters_due;       /* they have changed: read them again */
+    bool halted;            /* the exchange takes no orders in it */
+    int64_t filters_due_us; /* by the grid's time: they are read again then */
     bool compare;           /* the grid is to be compared with the store */
     int64_t compare_due_us; /* by the grid's time: everything is asked for then, whatever was heard */
     bool sync_quietly;
