@@ -175,6 +175,34 @@ qt_trader_end(pid_t pid)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+void
+qt_trader_run_to_end(QtTrader *trader)
+{
+    int status = qt_trader_end(qt_trader_run(trader));
+
+    if (status != 0)
+        qt_fail("exit code %d, see %s", status, trader->log);
+}
+
+QtAgreement
+qt_trader_done(QtTrader *trader, int fills_min)
+{
+    QtAgreement agreement;
+
+    qt_trader_stop(trader);
+    qt_trader_agree(trader, &agreement);
+    print_message("%d runs, %d orders, %d fills, %d never at the exchange, position %s; %d warnings, %d errors\n",
+                  trader->runs,
+                  agreement.orders,
+                  agreement.fills,
+                  agreement.never,
+                  agreement.position,
+                  qt_trader_logged(trader, " warn "),
+                  qt_trader_logged(trader, " error "));
+    assert_true(agreement.fills >= fills_min);
+    return agreement;
+}
+
 int
 qt_trader_logged(const QtTrader *trader, const char *text)
 {

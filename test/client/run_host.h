@@ -41,6 +41,10 @@ extern void qt_trader_fault(QtTrader *trader, const char *json);
 /* qt_trader_run starts an instance that follows the exchange; qt_trader_end waits for its end and returns its exit code. */
 extern pid_t qt_trader_run(QtTrader *trader);
 extern int qt_trader_end(pid_t pid);
+/* qt_trader_run_to_end runs an instance until the exchange's data end, which must be its end without a failure. */
+extern void qt_trader_run_to_end(QtTrader *trader);
+/* qt_trader_done stops the exchange, and compares; so many fills there must have been, or nothing was seen. */
+extern QtAgreement qt_trader_done(QtTrader *trader, int fills_min);
 /* qt_trader_logged counts the lines of the log with a text in them. */
 extern int qt_trader_logged(const QtTrader *trader, const char *text);
 /* qt_trader_said counts those with all of the texts in them, up to a NULL; qt_trader_audited does in the exchange's log. */
