@@ -47,6 +47,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     const QmRiskConfig *risk = &run->config->risk;
     QmBinanceOptions options = {
         .recv_window_ms = run->recv_window_us / 1000,
+        .silence_ms = (int64_t) run->config->timing.websocket_pong_wait_s * 1000,
         .listener = listen,
         .listener_argument = account,
         .in_flight_max = run->follow != NULL ? 1 : 0, /* so that the exchange sees what we do in our order */
