@@ -191,6 +191,27 @@ what_the_exchange_ends_is_placed_anew(void **state)
     assert_int_equal(qt_trader_audited(&trader, "\"end\"", "\"EXPIRED\"", NULL), ended);
 }
 
+/* The exchange never had an order whose reply was lost, and the process was killed before it could find out: the next one does. */
+static void
+absence_is_proved_by_the_next_process(void **state)
+{
+    QtAgreement agreement;
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader, "{\"kind\": \"fail_before\", \"endpoint\": \"place\", \"count\": 1, \"in_ms\": 1200000}");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_said(&trader, "the reply was lost", 1);
+    kill(pid, SIGKILL);
+    assert_int_equal(qt_trader_end(pid), 128 + SIGKILL);
+    qt_trader_run_to_end(&trader);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "an order was never accepted", OF_MARKET, "order=", NULL), 1);
+    agreement = qt_trader_done(&trader, 20);
+    assert_int_equal(agreement.never, 1);
+    assert_int_equal(agreement.absent, 1);
+}
+
 /* What falls on high volume is not bought, until it has recovered. */
 static void
 a_loud_fall_stops_the_buying(void **state)
@@ -248,6 +269,7 @@ main(void)
         cmocka_unit_test(without_money_it_waits),
         cmocka_unit_test(what_is_refused_for_want_of_money_waits),
         cmocka_unit_test(what_the_exchange_ends_is_placed_anew),
+        cmocka_unit_test(absence_is_proved_by_the_next_process),
         cmocka_unit_test(a_loud_fall_stops_the_buying),
         cmocka_unit_test(at_the_end_it_closes_its_own_position),
     };

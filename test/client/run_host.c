@@ -363,6 +363,7 @@ compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
     for (void *at = json_object_iter(orders); at != NULL; at = json_object_iter_next(orders, at))
         compare_order(store, json_object_iter_value(at));
     agreement->never = atoi(ask(store, "SELECT count(*) FROM orders WHERE exchange_order_id IS NULL", NULL, NULL));
+    agreement->absent = atoi(ask(store, "SELECT count(*) FROM orders WHERE state = 'never_accepted'", NULL, NULL));
     assert_int_equal(atoi(ask(store, "SELECT count(*) FROM orders", NULL, NULL)), agreement->orders + agreement->never);
     json_decref(orders);
     json_decref(slots);

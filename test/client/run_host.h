@@ -24,7 +24,8 @@ typedef struct QtAgreement
 {
     int orders; /* that the exchange has accepted */
     int fills;
-    int never; /* orders that the exchange never had */
+    int never;  /* orders that the exchange never had */
+    int absent; /* those of which that was proved */
     char position[64];
 } QtAgreement;
 

@@ -51,6 +51,7 @@ lost_replies_are_asked_for(void **state)
     assert_true(qt_trader_logged(&trader, "the reply was lost") >= 4);
     agreement = qt_trader_done(&trader, 20);
     assert_int_equal(agreement.never, 2);
+    assert_int_equal(agreement.absent, 2);
     assert_int_equal(qt_trader_logged(&trader, "an order was never accepted"), 2);
 }
 
