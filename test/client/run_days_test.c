@@ -191,6 +191,36 @@ what_the_exchange_ends_is_placed_anew(void **state)
     assert_int_equal(qt_trader_audited(&trader, "\"end\"", "\"EXPIRED\"", NULL), ended);
 }
 
+/* Somebody cancels orders of ours by hand, at the exchange: the log tells which, and they are placed anew. */
+static void
+what_somebody_else_cancels_is_told(void **state)
+{
+    json_t *open;
+    char path[256];
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_step(&trader, 80);
+    open = qt_paper_ask(&trader.paper, "GET", "/api/v3/openOrders", "symbol=BTCUSDT", true);
+    assert_true(json_array_size(open) > 0);
+    snprintf(path,
+             sizeof(path),
+             "cancel?symbol=BTCUSDT&by=account&origClientOrderId=%s",
+             qt_paper_text(json_array_get(open, 0), "clientOrderId"));
+    (void) qt_paper_admin(&trader.paper, "POST", path, NULL);
+    assert_int_equal(qt_trader_end(pid), 0);
+    assert_int_equal(qt_trader_said(&trader,
+                                    " warn ",
+                                    "somebody else has canceled an order",
+                                    OF_MARKET,
+                                    strstr(path, "Id=q") + strlen("Id="),
+                                    NULL),
+                     trader.paper.status == 200);
+    (void) qt_trader_done(&trader, 20);
+}
+
 /* The exchange never had an order whose reply was lost, and the process was killed before it could find out: the next one does. */
 static void
 absence_is_proved_by_the_next_process(void **state)
@@ -269,6 +299,7 @@ main(void)
         cmocka_unit_test(without_money_it_waits),
         cmocka_unit_test(what_is_refused_for_want_of_money_waits),
         cmocka_unit_test(what_the_exchange_ends_is_placed_anew),
+        cmocka_unit_test(what_somebody_else_cancels_is_told),
         cmocka_unit_test(absence_is_proved_by_the_next_process),
         cmocka_unit_test(a_loud_fall_stops_the_buying),
         cmocka_unit_test(at_the_end_it_closes_its_own_position),

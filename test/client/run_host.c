@@ -197,8 +197,8 @@ qt_trader_done(QtTrader *trader, int fills_min)
                   agreement.fills,
                   agreement.never,
                   agreement.position,
-                  qt_trader_logged(trader, " warn "),
-                  qt_trader_logged(trader, " error "));
+                  qt_trader_logged(trader, "Z warn  "),
+                  qt_trader_logged(trader, "Z error "));
     assert_true(agreement.fills >= fills_min);
     return agreement;
 }
