@@ -58,7 +58,7 @@ a_ban_is_waited_for(void **state)
     (void) state;
     rests("{\"kind\": \"limited\", \"endpoint\": \"place\", \"value\": 418, \"count\": 1, \"wait_s\": 3, \"in_ms\": "
           "1200000}");
-    assert_int_equal(qt_trader_said(&trader, "not processed", OF_MARKET, "client_order_id=q", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, "not processed", OF_MARKET, "client_order_id=q"), 1);
 }
 
 /* Too many requests. */
@@ -81,8 +81,7 @@ an_exchange_that_fails_is_asked_again(void **state)
                     "{\"kind\": \"fail_before\", \"endpoint\": \"open_orders\", \"value\": 500, \"count\": 3}");
     qt_trader_fault(&trader, "{\"kind\": \"fail_after\", \"endpoint\": \"cancel\", \"count\": 2}");
     qt_trader_run_to_end(&trader);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "not synchronized yet", OF_MARKET, "reason=\"An unknown", NULL),
-                     1);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "not synchronized yet", OF_MARKET, "reason=\"An unknown"), 1);
     (void) qt_trader_done(&trader, 20);
 }
 
@@ -95,8 +94,8 @@ another_clock_is_measured(void **state)
     qt_trader_fault(&trader, "{\"kind\": \"skew\", \"value\": 20000, \"in_ms\": 1200000, \"for_ms\": 1200000}");
     qt_trader_fault(&trader, "{\"kind\": \"skew\", \"value\": -30000, \"in_ms\": 3600000, \"for_ms\": 600000}");
     qt_trader_run_to_end(&trader);
-    assert_int_equal(qt_trader_said(&trader, "not processed", OF_MARKET, "client_order_id=q", "code=-1021", NULL), 4);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "the exchange's clock is", "account=binance", NULL), 4);
+    assert_int_equal(qt_trader_said(&trader, "not processed", OF_MARKET, "client_order_id=q", "code=-1021"), 4);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "the exchange's clock is", "account=binance"), 4);
     (void) qt_trader_done(&trader, 20);
 }
 
@@ -126,10 +125,10 @@ changed_filters_are_taken_over(void **state)
                     "{\"kind\": \"filters\", \"symbol\": \"BTCUSDT\", \"tick\": \"1\", \"notional_min\": \"105\", "
                     "\"in_ms\": 1260000, \"for_ms\": 1740000}");
     qt_trader_run_to_end(&trader);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "refused", "code=-1013", NULL), 1);
-    assert_int_equal(qt_trader_said(&trader, "changed the market's filters", OF_MARKET, "min_notional=105", NULL), 1);
-    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "minimum", NULL) >= 1);
-    assert_int_equal(qt_trader_said(&trader, "changed the market's filters", OF_MARKET, "min_notional=5", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "refused", "code=-1013"), 1);
+    assert_int_equal(qt_trader_said(&trader, "changed the market's filters", OF_MARKET, "min_notional=105"), 1);
+    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "minimum") >= 1);
+    assert_int_equal(qt_trader_said(&trader, "changed the market's filters", OF_MARKET, "min_notional=5"), 1);
     assert_true(qt_trader_done(&trader, 20).orders >= 38);
 }
 
@@ -146,7 +145,7 @@ without_money_it_waits(void **state)
                     "{\"kind\": \"adjust\", \"account\": \"main\", \"asset\": \"USDT\", \"amount\": \"99400\", "
                     "\"in_ms\": 3000000}");
     qt_trader_run_to_end(&trader);
-    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "funds", NULL) >= 1);
+    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "funds") >= 1);
     assert_int_equal(qt_trader_logged(&trader, "refused"), 0);
     (void) qt_trader_done(&trader, 20);
 }
@@ -166,11 +165,10 @@ what_is_refused_for_want_of_money_waits(void **state)
                     "{\"kind\": \"fail_before\", \"endpoint\": \"place\", \"value\": 400, \"code\": -2010, "
                     "\"in_ms\": 1200000, \"for_ms\": 1200000}");
     qt_trader_run_to_end(&trader);
-    refused =
-        qt_trader_said(&trader, " warn ", "refused", OF_MARKET, "client_order_id=q", "insufficient balance", NULL);
+    refused = qt_trader_said(&trader, " warn ", "refused", OF_MARKET, "client_order_id=q", "insufficient balance");
     print_message("%d refused in 20 minutes\n", refused);
     assert_in_range(refused, 2, 50);
-    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "margin", NULL) >= 1);
+    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "margin") >= 1);
     assert_int_equal(qt_trader_done(&trader, 20).never, qt_trader_logged(&trader, " refused "));
 }
 
@@ -185,10 +183,10 @@ what_the_exchange_ends_is_placed_anew(void **state)
     qt_trader_fault(&trader, "{\"kind\": \"cancel_orders\", \"in_ms\": 1200000}");
     qt_trader_fault(&trader, "{\"kind\": \"cancel_orders\", \"in_ms\": 2400000}");
     qt_trader_run_to_end(&trader);
-    ended = qt_trader_said(&trader, " warn ", "the exchange has ended an order", OF_MARKET, "client_order_id=q", NULL);
+    ended = qt_trader_said(&trader, " warn ", "the exchange has ended an order", OF_MARKET, "client_order_id=q");
     assert_true(ended >= 10);
     (void) qt_trader_done(&trader, 20);
-    assert_int_equal(qt_trader_audited(&trader, "\"end\"", "\"EXPIRED\"", NULL), ended);
+    assert_int_equal(qt_trader_audited(&trader, "\"end\"", "\"EXPIRED\""), ended);
 }
 
 /* Somebody cancels orders of ours by hand, at the exchange: the log tells which, and they are placed anew. */
@@ -215,8 +213,7 @@ what_somebody_else_cancels_is_told(void **state)
                                     " warn ",
                                     "somebody else has canceled an order",
                                     OF_MARKET,
-                                    strstr(path, "Id=q") + strlen("Id="),
-                                    NULL),
+                                    strstr(path, "Id=q") + strlen("Id=")),
                      trader.paper.status == 200);
     (void) qt_trader_done(&trader, 20);
 }
@@ -236,7 +233,7 @@ absence_is_proved_by_the_next_process(void **state)
     kill(pid, SIGKILL);
     assert_int_equal(qt_trader_end(pid), 128 + SIGKILL);
     qt_trader_run_to_end(&trader);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "an order was never accepted", OF_MARKET, "order=", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "an order was never accepted", OF_MARKET, "order="), 1);
     agreement = qt_trader_done(&trader, 20);
     assert_int_equal(agreement.never, 1);
     assert_int_equal(agreement.absent, 1);
@@ -253,7 +250,7 @@ a_loud_fall_stops_the_buying(void **state)
                     "3, "
                     "recovery_threshold: 1}\n");
     qt_trader_run_to_end(&trader);
-    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "why=risk_control", NULL) >= 2);
+    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "why=risk_control") >= 2);
     assert_true(qt_trader_logged(&trader, "the grid goes on") >= 3);
     (void) qt_trader_done(&trader, 5);
 }

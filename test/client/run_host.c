@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,6 @@
 
 static void write_candles(const char *path, int minutes);
 static int wave(int minute);
-static int count_lines(const char *path, va_list texts);
 static json_t *read_audit(const char *path);
 static void compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement);
 static void compare_order(sqlite3 *store, const json_t *order);
@@ -206,36 +204,12 @@ qt_trader_done(QtTrader *trader, int fills_min)
 int
 qt_trader_logged(const QtTrader *trader, const char *text)
 {
-    return qt_trader_said(trader, text, NULL);
+    return qt_trader_said(trader, text);
 }
 
+/* qt_trader_count counts the lines of a file that have all of the texts in them. */
 int
-qt_trader_said(const QtTrader *trader, ...)
-{
-    va_list texts;
-    int count;
-
-    va_start(texts, trader);
-    count = count_lines(trader->log, texts);
-    va_end(texts);
-    return count;
-}
-
-int
-qt_trader_audited(const QtTrader *trader, ...)
-{
-    va_list texts;
-    int count;
-
-    va_start(texts, trader);
-    count = count_lines(trader->audit, texts);
-    va_end(texts);
-    return count;
-}
-
-/* count_lines counts the lines of a file that have all of the texts in them. */
-static int
-count_lines(const char *path, va_list texts)
+qt_trader_count(const char *path, const char *const *texts)
 {
     FILE *file = fopen(path, "r");
     char line[16384];
@@ -245,14 +219,11 @@ count_lines(const char *path, va_list texts)
         qt_fail("%s cannot be read", path);
     while (fgets(line, sizeof(line), file) != NULL)
     {
-        va_list wanted;
-        const char *text;
+        const char *const *text = texts;
 
-        va_copy(wanted, texts);
-        while ((text = va_arg(wanted, const char *)) != NULL && strstr(line, text) != NULL)
-            continue;
-        va_end(wanted);
-        count += text == NULL;
+        while (*text != NULL && strstr(line, *text) != NULL)
+            text++;
+        count += *text == NULL;
     }
     fclose(file);
     return count;

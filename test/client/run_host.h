@@ -48,9 +48,10 @@ extern void qt_trader_run_to_end(QtTrader *trader);
 extern QtAgreement qt_trader_done(QtTrader *trader, int fills_min);
 /* qt_trader_logged counts the lines of the log with a text in them. */
 extern int qt_trader_logged(const QtTrader *trader, const char *text);
-/* qt_trader_said counts those with all of the texts in them, up to a NULL; qt_trader_audited does in the exchange's log. */
-extern int qt_trader_said(const QtTrader *trader, ...) __attribute__((sentinel));
-extern int qt_trader_audited(const QtTrader *trader, ...) __attribute__((sentinel));
+/* qt_trader_said counts those with all of the texts in them; qt_trader_audited does in the exchange's log. */
+#define qt_trader_said(trader, ...) qt_trader_count((trader)->log, (const char *const[]){__VA_ARGS__, NULL})
+#define qt_trader_audited(trader, ...) qt_trader_count((trader)->audit, (const char *const[]){__VA_ARGS__, NULL})
+extern int qt_trader_count(const char *path, const char *const *texts);
 /* qt_trader_until_said waits until the log has a text so often. */
 extern void qt_trader_until_said(const QtTrader *trader, const char *text, int count);
 extern void qt_trader_until_step(QtTrader *trader, int64_t step);

@@ -66,8 +66,8 @@ a_halted_market_is_waited_for(void **state)
     pid = qt_trader_run(&trader);
     end_live(pid);
     assert_int_equal(orders_while_halted(), 0);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "halted the market", OF_MARKET, "status=HALT", NULL), 1);
-    assert_in_range(qt_trader_said(&trader, " warn ", "refused", OF_MARKET, "client_order_id=q", NULL), 1, 32);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "halted the market", OF_MARKET, "status=HALT"), 1);
+    assert_in_range(qt_trader_said(&trader, " warn ", "refused", OF_MARKET, "client_order_id=q"), 1, 32);
     (void) qt_trader_done(&trader, 5);
 }
 
@@ -89,7 +89,7 @@ a_silent_stream_is_noticed(void **state)
     qt_trader_until_said(&trader, "reports are heard", 2);
     assert_false(json_is_true(json_object_get(qt_paper_admin(&trader.paper, "GET", "state", NULL), "ended")));
     end_live(pid);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "reports are not heard", "account=binance", "silent", NULL), 1);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "reports are not heard", "account=binance", "silent"), 1);
     assert_int_equal(qt_trader_logged(&trader, "prices are not heard"), 0);
     (void) qt_trader_done(&trader, 5);
 }
@@ -107,7 +107,7 @@ an_order_that_is_shown_late_is_waited_for(void **state)
     qt_trader_fault(&trader, "{\"kind\": \"drop_reply\", \"endpoint\": \"place\", \"count\": 6}");
     pid = qt_trader_run(&trader);
     end_live(pid);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "the reply was lost", OF_MARKET, "client_order_id=q", NULL), 6);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "the reply was lost", OF_MARKET, "client_order_id=q"), 6);
     assert_int_equal(qt_trader_logged(&trader, "never accepted"), 0);
     assert_int_equal(qt_trader_done(&trader, 5).never, qt_trader_logged(&trader, " refused "));
 }

@@ -359,6 +359,30 @@ test_report_arguments(void **state)
         assert_code(on->apply_report(store, account, &reports[i], &result), QM_ERROR_ARGUMENT, on->error(store));
 }
 
+/* Absence is proved of what is in doubt, not of what was just sent. */
+static void
+test_absence(void **state)
+{
+    QmOrder order = order_of("buy", "111", "1");
+    QmReportResult result;
+    QmPlacement unsure;
+    QmStoredOrder stored;
+
+    (void) state;
+    unsure = qt_placed(store, &order);
+    assert_code(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
+                QM_ERROR_SERVER,
+                on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, "55000");
+    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "unknown", NULL, NULL, &result),
+              on->error(store));
+    assert_ok(on->order_by_client_id(store, account, unsure.client_order_id, &stored), on->error(store));
+    assert_true(stored.fence == unsure.fence);
+    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
+              on->error(store));
+    assert_string_equal(result.state, "never_accepted");
+}
+
 static void
 test_submissions(void **state)
 {
@@ -371,7 +395,6 @@ test_submissions(void **state)
     QmOrder order = order_of("buy", price, "1");
     QmReportResult result;
     QmPlacement placed;
-    QmPlacement unsure;
     QmStoredOrder stored;
 
     (void) state;
@@ -408,22 +431,6 @@ test_submissions(void **state)
               on->error(store));
     assert_string_equal(result.state, "intent");
     assert_false(result.applied);
-    /* Absence is proved of what is in doubt, not of what was just sent. */
-    snprintf(price, sizeof(price), "111");
-    unsure = qt_placed(store, &order);
-    assert_code(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
-                QM_ERROR_SERVER,
-                on->error(store));
-    assert_string_equal(on->error(store)->sqlstate, "55000");
-    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "unknown", NULL, NULL, &result),
-              on->error(store));
-    assert_ok(on->order_by_client_id(store, account, unsure.client_order_id, &stored), on->error(store));
-    assert_true(stored.fence == unsure.fence);
-    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
-              on->error(store));
-    assert_string_equal(result.state, "never_accepted");
-    assert_ok(on->order_by_client_id(store, account, unsure.client_order_id, &stored), on->error(store));
-    assert_true(stored.fence == 0);
     /* The attempt that was not processed is there after all. */
     told((QmReport){.client_order_id = placed.client_order_id, .state = "NEW"}, "open", true, "REVIVED");
     assert_ok(on->order_by_client_id(store, account, placed.client_order_id, &stored), on->error(store));
@@ -583,6 +590,7 @@ main(void)
         BOTH(test_reports),
         BOTH(test_report_arguments),
         BOTH(test_submissions),
+        BOTH(test_absence),
         BOTH(test_cancels),
         BOTH(test_lists),
 
