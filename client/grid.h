@@ -162,7 +162,8 @@ typedef struct QmGridOrderEvent
     const char *price;
     const char *quantity;
     const char *filled;   /* cumulative, of the order */
-    const char *base_fee; /* commission in the base asset, cumulative; without it purchases are taken to pay fee_rate */
+    const char *base_fee; /* commission in the base asset, cumulative; without it, or with a rebate, purchases are taken
+                             to pay fee_rate until the next comparison */
 } QmGridOrderEvent;
 
 typedef enum QmGridEffect

@@ -57,7 +57,7 @@ read_event(const QmGridOrderEvent *event, News *news)
     news->event = event;
     news->has_slot = said(event->slot) && qm_grid_slot_price(event->slot, &news->slot_price);
     news->has_state = said(event->state);
-    news->has_fee = said(event->base_fee);
+    news->has_fee = said(event->base_fee) && event->base_fee[0] != '-';
     news->has_terms = said(event->side) && said(event->price) && said(event->quantity);
     if (event->order_id == 0 || (news->has_state && !read_state(event->state, &news->state)) ||
         (said(event->client_order_id) && strlen(event->client_order_id) >= QM_GRID_CLIENT_ID_SIZE))
@@ -266,7 +266,8 @@ qm_grid_stored(QmGrid *grid, const QmStoredOrder *order, int64_t now_us)
                               .cancel_state = order->cancel_state,
                               .price = order->price,
                               .quantity = order->quantity,
-                              .filled = order->filled_quantity};
+                              .filled = order->filled_quantity,
+                              .base_fee = order->base_commission};
     News news = {.now_us = now_us, .fresh = true};
 
     return read_event(&event, &news) ? apply(grid, &news) : QM_GRID_UNREADABLE;

@@ -181,14 +181,14 @@ qm_grid_past_keep(QmGrid *grid, QmGridNumber slot_price, const QmGridOrder *orde
     return true;
 }
 
-/* fee_of returns what a purchase has paid in what it bought: as told, and at the usual rate for what was not. */
+/* fee_of returns what an order has paid in the base asset: as told, and for purchases at the usual rate for what was not. */
 static QmGridNumber
 fee_of(const QmGrid *grid, const QmGridOrder *order)
 {
     QmGridNumber fee = order->fee;
 
     if (order->side == QM_GRID_SELL)
-        return 0;
+        return fee;
     if (grid->terms.fee_from_base)
         fee += qm_grid_product_up(order->filled - order->fee_filled, grid->terms.fee_rate);
     return fee > order->filled ? order->filled : fee;
@@ -224,6 +224,7 @@ qm_grid_book(QmGrid *grid, QmGridNumber slot_price, QmGridOrder *order, QmGridNu
 {
     QmGridNumber more = filled > order->filled ? filled - order->filled : 0;
     QmGridNumber more_fee;
+    QmGridNumber gain; /* of our position */
 
     order->filled += more;
     if (fee != NULL && (filled > order->fee_filled || (filled == order->fee_filled && *fee > order->fee)))
@@ -238,10 +239,11 @@ qm_grid_book(QmGrid *grid, QmGridNumber slot_price, QmGridOrder *order, QmGridNu
     grid->changed = true;
     if (order->kind == QM_GRID_ENDED)
         qm_grid_doubt(grid); /* the ledger may have had it when it was compared: then it is loose by now, too */
+    gain = order->side == QM_GRID_SELL ? -more - more_fee : more - more_fee;
     if (slot_price == 0)
-        qm_grid_take(grid, order->side == QM_GRID_SELL ? more : more_fee - more);
+        qm_grid_take(grid, -gain);
     else
-        add_to_slot(grid, slot_price, order->side == QM_GRID_SELL ? -more : more - more_fee);
+        add_to_slot(grid, slot_price, gain);
     return true;
 }
 

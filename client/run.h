@@ -98,9 +98,6 @@ struct QmRunOrder
     char quantity[QM_DECIMAL_TEXT];
     char state[QM_WORD_SIZE];       /* the store's, as the grid was told */
     char reported[QM_DECIMAL_TEXT]; /* filled, as the exchange says; "": it has not */
-    bool fee_known;                 /* base_fee is all that it has paid in the base asset */
-    int64_t fee_trade_id;           /* of the last trade in it */
-    char base_fee[QM_DECIMAL_TEXT];
     char lock_key[QM_LOCK_KEY_SIZE]; /* held until its answer; "": none */
 };
 

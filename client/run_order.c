@@ -91,8 +91,6 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
     qm_text_copy(order->side, sizeof(order->side), stored->side);
     qm_text_copy(order->price, sizeof(order->price), stored->price);
     qm_text_copy(order->quantity, sizeof(order->quantity), stored->quantity);
-    qm_text_copy(order->base_fee, sizeof(order->base_fee), "0");
-    order->fee_known = stored->filled_quantity[0] == '\0' || strcmp(stored->filled_quantity, "0") == 0;
     return order;
 }
 

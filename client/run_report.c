@@ -14,8 +14,7 @@
 static void log_report(QmRunMarket *market, const QmReport *report, const QmReportResult *result);
 static void log_end(const QmRunOrder *order, const QmStoredOrder *stored);
 static void take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, bool missing);
-static void add_fee(QmRunOrder *order, const QmReport *report);
-static void tell_grid(QmRunMarket *market, const QmStoredOrder *stored, const QmRunOrder *order);
+static void tell_grid(QmRunMarket *market, const QmStoredOrder *stored);
 static bool is_less(const char *left, const char *right);
 
 /*
@@ -41,8 +40,6 @@ qm_run_report(QmRunMarket *market, const QmReport *report)
     if (result.order_id == 0)
         return true;
     order = qm_run_order_find(market, result.order_id, report->client_order_id);
-    if (order != NULL && result.applied && report->trade_id != NULL)
-        add_fee(order, report);
     if (order != NULL && report->exchange_order_id != NULL)
         qm_text_copy(order->exchange_order_id, sizeof(order->exchange_order_id), report->exchange_order_id);
     if (order != NULL && !result.applied && report->trade_id == NULL && strcmp(order->state, result.state) == 0)
@@ -55,29 +52,6 @@ qm_run_report(QmRunMarket *market, const QmReport *report)
     if (result.applied)
         market->loaded = false;
     return true;
-}
-
-/*
- * add_fee adds up what an order has paid in what it trades. Only a life in which all
- * trades of the order were booked one after another knows that; else the grid reckons
- * with the configured rate, until it is compared with the ledger.
- */
-static void
-add_fee(QmRunOrder *order, const QmReport *report)
-{
-    int64_t trade_id = strtoll(report->trade_id, NULL, 10);
-
-    if (trade_id == order->fee_trade_id)
-        return;
-    if (trade_id < order->fee_trade_id || report->commission_asset == NULL)
-        order->fee_known = false;
-    order->fee_trade_id = trade_id;
-    if (!order->fee_known || strcmp(report->commission_asset, order->market->base_asset) != 0)
-        return;
-    qm_text_copy(order->base_fee,
-                 sizeof(order->base_fee),
-                 qm_decimal_text(qm_decimal_add(qm_decimal_of(order->base_fee), qm_decimal_of(report->commission))));
-    qm_scratch_drop();
 }
 
 /* log_report writes what a report has changed: fills and ends for everybody, the rest for those who look for it. */
@@ -188,33 +162,18 @@ qm_run_tell_grid(QmRunMarket *market, const char *client_order_id, const char *r
     missing = reported != NULL && is_less(stored.filled_quantity, reported);
     order = qm_run_order_know(market, &stored, missing);
     if (market->grid != NULL && market->loaded)
-        tell_grid(market, &stored, order);
+        tell_grid(market, &stored);
     if (order != NULL)
         take_over(order, &stored, reported, missing);
     market->dirty = true;
     return true;
 }
 
-/* tell_grid tells the grid how an order is, with what it has paid where that is known. */
+/* tell_grid tells the grid how an order is. */
 static void
-tell_grid(QmRunMarket *market, const QmStoredOrder *stored, const QmRunOrder *order)
+tell_grid(QmRunMarket *market, const QmStoredOrder *stored)
 {
-    const QmGridOrderEvent event = {
-        .order_id = stored->order_id,
-        .client_order_id = stored->client_order_id,
-        .request_id = stored->request_id,
-        .slot = stored->slot,
-        .side = stored->side,
-        .state = stored->state,
-        .cancel_state = stored->cancel_state,
-        .price = stored->price,
-        .quantity = stored->quantity,
-        .filled = stored->filled_quantity,
-        .base_fee = order != NULL && order->fee_known ? order->base_fee : NULL,
-    };
-    int64_t now_us = qm_run_market_now(market);
-    QmGridEffect effect = order != NULL && order->fee_known ? qm_grid_order(market->grid, &event, now_us)
-                                                            : qm_grid_stored(market->grid, stored, now_us);
+    QmGridEffect effect = qm_grid_stored(market->grid, stored, qm_run_market_now(market));
 
     if (effect == QM_GRID_UNREADABLE)
         qm_log(&market->run->log,

@@ -70,6 +70,7 @@ typedef struct QmStoredOrder
     char price[QM_DECIMAL_TEXT];
     char quantity[QM_DECIMAL_TEXT];
     char filled_quantity[QM_DECIMAL_TEXT]; /* net of busts */
+    char base_commission[QM_DECIMAL_TEXT]; /* what it has paid in the base asset; "": not all of its fills are known */
     char slot[QM_NAME_SIZE];
     char strategy[QM_NAME_SIZE];
     char instance[QM_NAME_SIZE];

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
+#include "error.h"
+
 #define ORDER_COLUMNS                                                                                              \
     "order_id, post_only, reduce_only, created_at, updated_at, client_order_id, exchange_order_id, request_id,"    \
     " symbol, side, order_type, time_in_force, price, quantity, filled_quantity, slot, strategy, instance, state," \
@@ -29,6 +32,7 @@ typedef struct Question
 static void *next_item(QmSqlite *store, Question *question);
 static QmCode answer(QmSqlite *store, QmSqliteWork work, Question *question, void **list, size_t *count);
 static void read_order(sqlite3_stmt *statement, QmStoredOrder *order);
+static void read_commission(QmSqlite *store, const char *account, QmStoredOrder *order);
 static void copy_number(sqlite3_stmt *statement, int column, char *text, size_t size);
 static void list_orders(QmSqlite *store, void *argument);
 static void find_order(QmSqlite *store, void *argument);
@@ -122,6 +126,30 @@ read_order(sqlite3_stmt *statement, QmStoredOrder *order)
     order->fence = sqlite3_column_int64(statement, 20);
 }
 
+/* read_commission adds up what an order has paid in its market's base asset; "" unless all its fills are in the ledger. */
+static void
+read_commission(QmSqlite *store, const char *account, QmStoredOrder *order)
+{
+    QmDecimal quantity = qm_decimal_zero();
+    QmDecimal commission = qm_decimal_zero();
+    sqlite3_stmt *statement = qm_sql(store,
+                                     "SELECT f.quantity, f.commission, f.commission_asset = m.base_asset FROM fill AS f"
+                                     " JOIN market AS m ON m.account = f.account AND m.symbol = f.symbol"
+                                     " WHERE f.account = ? AND f.order_id = ?",
+                                     "ti",
+                                     account,
+                                     order->order_id);
+
+    while (qm_sql_next(store, statement))
+    {
+        quantity = qm_decimal_add(quantity, qm_sql_decimal(statement, 0));
+        if (sqlite3_column_int(statement, 2) != 0)
+            commission = qm_decimal_add(commission, qm_sql_decimal(statement, 1));
+    }
+    if (qm_decimal_cmp(quantity, qm_decimal_of(order->filled_quantity)) == 0)
+        qm_text_copy(order->base_commission, sizeof(order->base_commission), qm_decimal_text(commission));
+}
+
 /* list_orders lists live orders. */
 static void
 list_orders(QmSqlite *store, void *argument)
@@ -140,8 +168,10 @@ list_orders(QmSqlite *store, void *argument)
     {
         QmStoredOrder *order = next_item(store, question);
 
-        if (order != NULL)
-            read_order(statement, order);
+        if (order == NULL)
+            continue;
+        read_order(statement, order);
+        read_commission(store, question->account, order);
     }
 }
 
@@ -175,7 +205,10 @@ find_order(QmSqlite *store, void *argument)
         QmStoredOrder *order = next_item(store, question);
 
         if (order != NULL)
+        {
             read_order(statement, order);
+            read_commission(store, question->account, order);
+        }
     }
     qm_sql_done(store, statement);
 }

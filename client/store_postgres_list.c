@@ -14,7 +14,7 @@
     " (extract(epoch FROM o.updated_at) * 1000000)::bigint, o.client_order_id, o.exchange_order_id,"   \
     " o.request_id, o.symbol, o.side, o.order_type, o.time_in_force, trim_scale(o.price),"             \
     " trim_scale(o.quantity), trim_scale(o.filled_quantity), o.slot, o.strategy, o.instance, o.state," \
-    " o.cancel_state, "
+    " o.cancel_state, o.base_commission, "
 
 static const QmStatement market_statement =
     {.name = "quantmesh.markets",
@@ -96,7 +96,8 @@ read_order(const PGresult *result, int row, QmStoredOrder *order)
     qm_column_text(result, row, 17, order->instance, sizeof(order->instance));
     qm_column_text(result, row, 18, order->state, sizeof(order->state));
     qm_column_text(result, row, 19, order->cancel_state, sizeof(order->cancel_state));
-    order->fence = qm_column_int64(result, row, 20);
+    qm_column_text(result, row, 20, order->base_commission, sizeof(order->base_commission));
+    order->fence = qm_column_int64(result, row, 21);
 }
 
 /* qm_postgres_get_market reads a market. */

@@ -16,6 +16,10 @@ CREATE VIEW quantmesh.open_orders WITH (security_barrier) AS
     SELECT l.account, l.order_id, l.symbol, l.side, o.order_type, o.time_in_force, l.price, o.quantity, o.filled_quantity,
            trim_scale(greatest(o.quantity - o.filled_quantity - o.busted_quantity, 0)) AS open_quantity,
            CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
+           (SELECT trim_scale(coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.base_asset), 0))
+            FROM quantmesh.fill AS f JOIN quantmesh.market AS m ON m.account = f.account AND m.symbol = f.symbol
+            WHERE f.account = l.account AND f.order_id = l.order_id
+            HAVING coalesce(sum(f.quantity), 0) = o.filled_quantity) AS base_commission,
            o.state, o.cancel_state, o.slot, o.holds_slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.send_before, o.valid_until,
            o.created_at, o.submitted_at, o.opened_at, o.cancel_requested_at, o.updated_at, o.error_code, o.error_message
@@ -34,6 +38,7 @@ COMMENT ON COLUMN quantmesh.open_orders.quantity IS 'Ordered quantity, in the ba
 COMMENT ON COLUMN quantmesh.open_orders.filled_quantity IS 'Filled, net of busts.';
 COMMENT ON COLUMN quantmesh.open_orders.open_quantity IS 'What can still be filled.';
 COMMENT ON COLUMN quantmesh.open_orders.average_price IS 'Average price of its fills; NULL while there are none.';
+COMMENT ON COLUMN quantmesh.open_orders.base_commission IS 'What its fills have cost in the base asset, net of busts; NULL where not all of them are in the ledger.';
 COMMENT ON COLUMN quantmesh.open_orders.state IS 'intent, submitted, unknown, open, partially_filled or lost.';
 COMMENT ON COLUMN quantmesh.open_orders.cancel_state IS 'none, requested, sent, done, rejected or unknown.';
 COMMENT ON COLUMN quantmesh.open_orders.slot IS 'The slot that it asked for; NULL for none.';
@@ -64,6 +69,10 @@ CREATE VIEW quantmesh.order_history WITH (security_barrier) AS
     SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
            o.busted_quantity, trim_scale(greatest(o.reported_quantity - o.filled_quantity - o.busted_quantity, 0)) AS missing_quantity,
            CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
+           (SELECT trim_scale(coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.base_asset), 0))
+            FROM quantmesh.fill AS f JOIN quantmesh.market AS m ON m.account = f.account AND m.symbol = f.symbol
+            WHERE f.account = o.account AND f.order_id = o.order_id
+            HAVING coalesce(sum(f.quantity), 0) = o.filled_quantity) AS base_commission,
            o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.created_at, o.submitted_at, o.opened_at,
            o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message
@@ -82,6 +91,7 @@ COMMENT ON COLUMN quantmesh.order_history.filled_quantity IS 'Filled, net of bus
 COMMENT ON COLUMN quantmesh.order_history.busted_quantity IS 'Taken back by the exchange.';
 COMMENT ON COLUMN quantmesh.order_history.missing_quantity IS 'What the exchange has said was filled and we have not booked: not 0 means that fills are still to come.';
 COMMENT ON COLUMN quantmesh.order_history.average_price IS 'Average price of its fills; NULL where there are none.';
+COMMENT ON COLUMN quantmesh.order_history.base_commission IS 'What its fills have cost in the base asset, net of busts; NULL where not all of them are in the ledger.';
 COMMENT ON COLUMN quantmesh.order_history.state IS 'filled, canceled, expired, rejected, aborted or never_accepted.';
 COMMENT ON COLUMN quantmesh.order_history.cancel_state IS 'none, requested, sent, done, rejected or unknown.';
 COMMENT ON COLUMN quantmesh.order_history.slot IS 'The slot that it asked for; NULL for none.';

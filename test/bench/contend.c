@@ -221,12 +221,14 @@ main(int count, char **words)
         bench_rate(contender_named(words[2]), atoi(words[3]), atof(words[4]), count == 6 ? atoi(words[5]) : 0);
     else if (strcmp(command, "handoff") == 0 && count == 5)
         bench_handoff(contender_named(words[2]), atoi(words[3]), atoi(words[4]));
+    else if (strcmp(command, "floor") == 0 && count == 3)
+        bench_floor(atoi(words[2]));
     else if (strcmp(command, "recover") == 0 && count == 5)
         bench_recover(contender_named(words[2]), strcmp(words[3], "stopped") == 0, atoi(words[4]));
     else if (strcmp(command, "audit") == 0 && count == 6)
         bench_audit(contender_named(words[2]), atoi(words[3]), atoi(words[4]), atoi(words[5]));
     else
-        fail("usage: contend list | rate NAME CLIENTS SECONDS [MARKETS] | handoff NAME WAITERS ROUNDS |"
+        fail("usage: contend list | rate NAME CLIENTS SECONDS [MARKETS] | handoff NAME WAITERS ROUNDS | floor ROUNDS |"
              " recover NAME killed|stopped ROUNDS | audit NAME KEYS CLIENTS ROUNDS");
     return 0;
 }

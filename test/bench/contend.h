@@ -176,6 +176,7 @@ void order_next(Worker *worker, OrderText *order);
 /* What contend.c offers, each printing lines of CSV. */
 void bench_rate(const Contender *contender, int clients, double seconds, int markets);
 void bench_handoff(const Contender *contender, int waiters, int rounds);
+void bench_floor(int rounds);
 void bench_recover(const Contender *contender, bool stopped, int rounds);
 void bench_audit(const Contender *contender, int keys, int clients, int rounds);
 

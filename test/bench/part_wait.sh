@@ -8,11 +8,14 @@ lock_names() {
     contend_list | awk '$2 == "section" && $3 == "auditable" && $1 != "quantmesh-lease-unguarded" { print $1 }'
 }
 
-# part_handoff measures hand-offs.
+# part_handoff measures hand-offs, and the floor that this machine puts under them.
 part_handoff() {
     local name round figures
     contend_begin
     for ((round = 1; round <= handoff_rounds; round++)); do
+        figures=$("$contend" floor "$handoff_count") || exit 1
+        figures_write "16 waiters" 16 "$round" floor "$figures"
+        printf 'handoff, round %d: %-26s %s\n' "$round" "floor: three wake-ups" "$figures"
         for name in $(lock_names); do
             figures=$(contend_run "$name" handoff 16 "$handoff_count") || exit 1
             figures_write "16 waiters" 16 "$round" "$name" "$figures"

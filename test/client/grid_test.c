@@ -157,6 +157,32 @@ a_fee_in_the_base_asset_leaves_less_to_sell(void **state)
 }
 
 static void
+a_sale_may_pay_in_what_it_sells(void **state)
+{
+    QtGrid test;
+    QmGridOptions options = qt_grid_options();
+    QmStoredOrder sale = {.state = "partially_filled", .filled_quantity = "1", .base_commission = "0.001"};
+
+    (void) state;
+    options.buy_window = 2;
+    qt_grid_open(&test, &options);
+    (void) qt_grid_turn(&test, "100");
+    qt_grid_place_all(&test);
+    qt_grid_tell(&test, qt_grid_order_at(&test, "g90"), "filled", "1.111");
+    (void) qt_grid_turn(&test, "91.5");
+    qt_grid_place_all(&test);
+    sale.order_id = qt_grid_order_at(&test, "g90");
+    assert_int_equal(qm_grid_stored(test.grid, &sale, test.now_us), QM_GRID_CHANGED);
+    assert_string_equal(qt_grid_status(&test).position, "0.11");
+    /* A rebate is not known to the grid before it is compared with the ledger. */
+    strcpy(sale.base_commission, "-0.002");
+    strcpy(sale.filled_quantity, "1.1");
+    assert_int_equal(qm_grid_stored(test.grid, &sale, test.now_us), QM_GRID_CHANGED);
+    assert_string_equal(qt_grid_status(&test).position, "0.01");
+    qt_grid_close(&test);
+}
+
+static void
 a_rest_below_the_minimum_is_sold_with_the_next_purchase(void **state)
 {
     QtGrid test;
@@ -366,6 +392,7 @@ main(void)
         cmocka_unit_test(sales_come_nearest_first_and_within_the_window),
         cmocka_unit_test(quantities_are_rounded_down_and_never_below_a_minimum),
         cmocka_unit_test(a_fee_in_the_base_asset_leaves_less_to_sell),
+        cmocka_unit_test(a_sale_may_pay_in_what_it_sells),
         cmocka_unit_test(a_rest_below_the_minimum_is_sold_with_the_next_purchase),
         cmocka_unit_test(post_only_gives_way_after_three_refusals),
         cmocka_unit_test(want_of_funds_locks_purchases),

@@ -279,6 +279,16 @@ test_levels(void **state)
     (void) qt_placed(store, &order);
 }
 
+/* has_paid asserts what an order has paid in the base asset. */
+static void
+has_paid(const QmPlacement *placed, const char *commission)
+{
+    QmStoredOrder stored;
+
+    assert_ok(on->order_by_client_id(store, account, placed->client_order_id, &stored), on->error(store));
+    assert_string_equal(stored.base_commission, commission);
+}
+
 static void
 test_reports(void **state)
 {
@@ -301,6 +311,7 @@ test_reports(void **state)
     told(report, "partially_filled", true, "");
     told(report, "partially_filled", false, "");
     has("BTCUSDT", "grid", "1", "100", "-0.1");
+    has_paid(&placed, "0");
     report.last_price = "99";
     told(report, "partially_filled", false, "FILL_MISMATCH");
     report.trade_id = "10";
@@ -327,6 +338,7 @@ test_reports(void **state)
                         .event_time_us = 1000000};
     told(report, "filled", true, "OVERFILL");
     has("BTCUSDT", "grid", "3.498", "338", "-0.1");
+    has_paid(&placed, "0.002");
 
     order = order_of("sell", "110", "3");
     placed = qt_placed(store, &order);
@@ -357,30 +369,6 @@ test_report_arguments(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
         assert_code(on->apply_report(store, account, &reports[i], &result), QM_ERROR_ARGUMENT, on->error(store));
-}
-
-/* Absence is proved of what is in doubt, not of what was just sent. */
-static void
-test_absence(void **state)
-{
-    QmOrder order = order_of("buy", "111", "1");
-    QmReportResult result;
-    QmPlacement unsure;
-    QmStoredOrder stored;
-
-    (void) state;
-    unsure = qt_placed(store, &order);
-    assert_code(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
-                QM_ERROR_SERVER,
-                on->error(store));
-    assert_string_equal(on->error(store)->sqlstate, "55000");
-    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "unknown", NULL, NULL, &result),
-              on->error(store));
-    assert_ok(on->order_by_client_id(store, account, unsure.client_order_id, &stored), on->error(store));
-    assert_true(stored.fence == unsure.fence);
-    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
-              on->error(store));
-    assert_string_equal(result.state, "never_accepted");
 }
 
 static void
@@ -590,7 +578,6 @@ main(void)
         BOTH(test_reports),
         BOTH(test_report_arguments),
         BOTH(test_submissions),
-        BOTH(test_absence),
         BOTH(test_cancels),
         BOTH(test_lists),
 

@@ -1,7 +1,7 @@
 -- Shows what the views say of orders through their lives, of positions, fills, commissions, markets, discrepancies and
 -- counts; and that live orders are read through their own index, not from history.
 
-SELECT plan(70);
+SELECT plan(71);
 
 -- What a query returns, one row a line.
 CREATE FUNCTION pg_temp.rows(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -37,7 +37,7 @@ SELECT is(pg_temp.report(100, 'open'), 'open', 'it opens');
 SELECT is(pg_temp.rows('SELECT state, exchange_order_id, opened_at IS NOT NULL FROM quantmesh.open_orders'), '(open,x100,t)', 'as the view says');
 SELECT is(pg_temp.report(100, NULL, 't1', 0.5, 99, commission => 0.001, asset => 'BTC', at => '2024-01-01 00:00:01+00'), 'partially_filled', 'a fill at a better price');
 SELECT is(pg_temp.report(100, NULL, 't2', 0.5, 100, commission => 0.1, asset => 'USDT', at => '2024-01-01 00:00:02+00'), 'partially_filled', 'and one at its price');
-SELECT is(pg_temp.rows('SELECT state, filled_quantity, open_quantity, average_price FROM quantmesh.open_orders'), '(partially_filled,1,1,99.5)', 'what is filled and open, and the average');
+SELECT is(pg_temp.rows('SELECT state, filled_quantity, open_quantity, average_price, base_commission FROM quantmesh.open_orders'), '(partially_filled,1,1,99.5,0.001)', 'what is filled and open, the average, and what it paid in the base asset');
 SELECT is((SELECT (quantmesh.cancel_order('v', order_id)).outcome FROM quantmesh.open_orders), 'requested', 'asking to cancel');
 SELECT is(pg_temp.rows('SELECT state, cancel_state, cancel_requested_at IS NOT NULL FROM quantmesh.open_orders'), '(partially_filled,sent,t)', 'shows');
 SELECT is(pg_temp.report(100, 'canceled', cumulative => 1.25), 'canceled', 'it is canceled, and the exchange says that 1.25 were filled');
@@ -45,7 +45,11 @@ SELECT is_empty('SELECT * FROM quantmesh.open_orders', 'then it has left open_or
 SELECT is(pg_temp.rows('SELECT price, filled_quantity, busted_quantity, missing_quantity, average_price, state, cancel_state, strategy, request_id, ended_at IS NOT NULL FROM quantmesh.order_history'),
           '(100,1,0,0.25,99.5,canceled,done,grid,r1,t)', 'and is in order_history, with what we have not booked');
 SELECT is(pg_temp.report(100, NULL, 't3', 0.25, 100, commission => 0.0005, asset => 'BNB', at => '2024-01-01 00:00:03+00'), 'canceled', 'the missing fill comes');
-SELECT is(pg_temp.rows('SELECT filled_quantity, missing_quantity FROM quantmesh.order_history'), '(1.25,0)', '... and nothing is missing');
+SELECT is(pg_temp.rows('SELECT filled_quantity, missing_quantity, base_commission FROM quantmesh.order_history'), '(1.25,0,0.001)', '... and nothing is missing');
+BEGIN;
+DELETE FROM quantmesh.fill WHERE trade_id = 't3';
+SELECT is(pg_temp.rows('SELECT filled_quantity, base_commission FROM quantmesh.order_history'), '(1.25,)', 'without one of its fills nobody knows what it paid');
+ROLLBACK;
 
 -- Positions, fills, commissions.
 SELECT is(pg_temp.rows('SELECT account, symbol, strategy, base_asset, quote_asset, quantity, cost, average_price, realized_profit, consistent, last_trade_id FROM quantmesh.positions'),
