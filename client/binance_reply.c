@@ -16,6 +16,7 @@
 
 #define BODY_FIRST 4096
 #define CLOCK_HURRY 10               /* a clock that could not be read is read again so much sooner */
+#define CLOCK_JUMP_US 1000000        /* a clock that is so much further ahead or behind than it was is told */
 #define RETRY_AFTER_MAX_S 259200     /* Binance bans for three days at most */
 #define RETRY_AFTER_DEFAULT_MS 60000 /* the longest window of weights, where the answer does not say */
 
@@ -178,9 +179,18 @@ is_about(const QmRequest *request, const QmExchangeAnswer *answer)
 static void
 clock_measured(QmRequest *request, const QmExchangeAnswer *answer)
 {
-    if (answer->outcome == QM_EXCHANGE_DONE)
-        request->binance->offset_us =
-            answer->server_time_us - (request->sent_us + (qm_wall_us() - request->sent_us) / 2);
+    QmBinance *binance = request->binance;
+    int64_t offset_us = answer->server_time_us - (request->sent_us + (qm_wall_us() - request->sent_us) / 2);
+    int64_t jump_us = offset_us - binance->offset_us;
+
+    if (answer->outcome != QM_EXCHANGE_DONE)
+        return;
+    if (jump_us > CLOCK_JUMP_US || jump_us < -CLOCK_JUMP_US)
+        qm_binance_notice(binance,
+                          "the exchange's clock is %lld ms %s this machine's",
+                          (long long) (offset_us < 0 ? -offset_us : offset_us) / 1000,
+                          offset_us < 0 ? "behind" : "ahead of");
+    binance->offset_us = offset_us;
 }
 
 /* qm_reply_give gives an answer to the caller, and frees the request. */

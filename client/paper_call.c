@@ -289,6 +289,8 @@ failure_text(int code)
             return "Server is currently overloaded with other requests. Please try again in a few minutes.";
         case -1015:
             return "Too many new orders.";
+        case -2010:
+            return "Account has insufficient balance for requested action.";
         default:
             return "An unknown error occurred while processing the request.";
     }

@@ -124,6 +124,8 @@ struct QmRunMarket
     bool loaded; /* the grid has the stored state */
     bool filters_known;
     bool filters_due;       /* they have changed: read them again */
+    bool halted;            /* the exchange takes no orders in it */
+    int64_t filters_due_us; /* by the grid's time: they are read again then */
     bool compare;           /* the grid is to be compared with the store */
     int64_t compare_due_us; /* by the grid's time: everything is asked for then, whatever was heard */
     bool sync_quietly;
@@ -131,6 +133,7 @@ struct QmRunMarket
     QmRunSync sync;
     int64_t sync_due_ns;
     int64_t sync_pause_ms;
+    char sync_said[QM_DETAIL_SIZE]; /* why it fails, as told to the log */
     int sync_queries;
     int64_t trades_from;  /* the next trade that may be missing */
     int64_t trades_at;    /* the next one of the list that is being read */

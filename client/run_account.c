@@ -34,6 +34,7 @@ static void stream_down(QmRunAccount *account, const char *why);
 static void heard_report(QmRunAccount *account, const QmExchangeEvent *event);
 static void heard_candle(QmRunAccount *account, const QmExchangeEvent *event);
 static void take_balances(QmRunAccount *account, const QmExchangeBalance *list, size_t count);
+static bool filters_wanted(const QmRunMarket *market);
 static void ask_markets(QmRunAccount *account);
 static void markets_told(void *argument, const QmExchangeAnswer *answer);
 static void ask_balances(QmRunAccount *account);
@@ -46,6 +47,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
     const QmRiskConfig *risk = &run->config->risk;
     QmBinanceOptions options = {
         .recv_window_ms = run->recv_window_us / 1000,
+        .silence_ms = (int64_t) run->config->timing.websocket_pong_wait_s * 1000,
         .listener = listen,
         .listener_argument = account,
         .in_flight_max = run->follow != NULL ? 1 : 0, /* so that the exchange sees what we do in our order */
@@ -360,13 +362,21 @@ qm_run_account_advance(QmRunAccount *account)
         return;
     for (size_t i = 0; i < run->market_count; i++)
     {
-        if (run->markets[i].account == account && (run->markets[i].grid == NULL || run->markets[i].filters_due))
+        if (run->markets[i].account == account && filters_wanted(&run->markets[i]))
             wanted = true;
     }
     if (wanted && !account->markets_asked && !run->store_lost)
         ask_markets(account);
     if (!account->balances_known && !account->balances_asked && account->user_up)
         ask_balances(account);
+}
+
+/* filters_wanted tells whether a market has to be read: the first time, when a refusal says so, and now and then. */
+static bool
+filters_wanted(const QmRunMarket *market)
+{
+    return market->grid == NULL || market->filters_due ||
+           (market->owned && market->filters_due_us <= qm_run_market_now(market));
 }
 
 /* ask_markets asks for the filters of the account's markets. */
@@ -380,7 +390,7 @@ ask_markets(QmRunAccount *account)
     {
         const QmRunMarket *market = &account->run->markets[i];
 
-        if (market->account == account && (market->grid == NULL || market->filters_due))
+        if (market->account == account && filters_wanted(market))
             symbols[count++] = market->config->symbol;
     }
     if (account->exchange->functions->markets(account->exchange, symbols, count, markets_told, account) != QM_OK)

@@ -16,7 +16,10 @@
 
 #define TURN_EVERY_MS 1000
 #define ROUNDS 3
+#define FILTERS_EVERY_US 600000000 /* a filter that has become wider refuses nothing, and would not be noticed */
+#define HALTED_EVERY_US 5000000    /* a market that is halted is looked at more often */
 
+static void tell_halt(QmRunMarket *market, const QmExchangeMarket *filters);
 static bool make_grid(QmRunMarket *market, const QmExchangeMarket *filters);
 static void tell_price(QmRunMarket *market);
 static bool load(QmRunMarket *market);
@@ -37,7 +40,10 @@ qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters)
     QmError error = {0};
 
     market->filters_due = false;
+    market->filters_due_us = qm_run_market_now(market) + (filters->trading ? FILTERS_EVERY_US : HALTED_EVERY_US);
     market->dirty = true;
+    if (market->halted == filters->trading)
+        tell_halt(market, filters);
     qm_text_copy(market->base_asset, sizeof(market->base_asset), filters->base_asset);
     qm_text_copy(market->quote_asset, sizeof(market->quote_asset), filters->quote_asset);
     if (!qm_run_market_store(market, filters))
@@ -57,6 +63,22 @@ qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters)
                market->config->symbol,
                "reason",
                error.message);
+}
+
+/* tell_halt notes that the exchange takes no more orders in a market, or does again. Cancels go on. */
+static void
+tell_halt(QmRunMarket *market, const QmExchangeMarket *filters)
+{
+    market->halted = !filters->trading;
+    qm_log(&market->run->log,
+           market->halted ? QM_LOG_WARN : QM_LOG_INFO,
+           market->halted ? "the exchange has halted the market: no orders until it goes on" : "the market goes on",
+           "account",
+           market->account->name,
+           "symbol",
+           market->config->symbol,
+           "status",
+           filters->status);
 }
 
 /* make_grid makes the grid of the market. One that cannot be made ends the instance: the configuration is wrong. */

@@ -23,6 +23,8 @@ static void asked(void *argument, const QmExchangeAnswer *answer);
 static void not_there(QmRunOrder *order, const QmExchangeAnswer *answer);
 static void ask_later(QmRunOrder *order);
 static bool outcome_told(QmRunOrder *order);
+static bool resolved(QmRunOrder *order, const char *outcome);
+static bool reported_refused(QmRunOrder *order);
 static bool absence_told(QmRunOrder *order);
 static bool withdraw(QmRunOrder *order);
 
@@ -74,6 +76,7 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
     market->orders[market->order_count++] = order;
     order->market = market;
     order->order_id = stored->order_id;
+    order->fence = stored->fence;
     order->due_ns = INT64_MAX;
     order->deadline_us = qm_run_deadline(market->run, stored->created_at_us + market->run->send_window_us);
     order->phase = strcmp(stored->state, "open") == 0 || strcmp(stored->state, "partially_filled") == 0
@@ -261,7 +264,7 @@ qm_run_order_settle(QmRunOrder *order)
     return qm_run_tell_grid(market, order->client_order_id, NULL);
 }
 
-/* outcome_told resolves a submission in the store. That the order is further by now, or another's, is no failure. */
+/* outcome_told resolves a submission in the store. */
 static bool
 outcome_told(QmRunOrder *order)
 {
@@ -269,13 +272,21 @@ outcome_told(QmRunOrder *order)
                                         [QM_RUN_NOT_PROCESSED] = "not_processed",
                                         [QM_RUN_NOT_SENT] = "not_sent",
                                         [QM_RUN_REPLY_LOST] = "unknown"};
+
+    return resolved(order, words[order->outcome]);
+}
+
+/* resolved tells the store an outcome. That the order is further by now, or another's, is no failure. */
+static bool
+resolved(QmRunOrder *order, const char *outcome)
+{
     QmRun *run = order->market->run;
     QmReportResult result;
     QmCode code = run->store->functions->resolve_submission(run->store,
                                                             order->market->account->name,
                                                             order->order_id,
                                                             order->fence,
-                                                            words[order->outcome],
+                                                            outcome,
                                                             order->outcome_code,
                                                             order->outcome_message,
                                                             &result);
@@ -285,9 +296,36 @@ outcome_told(QmRunOrder *order)
     return qm_run_store_ok(run, code, "the outcome of an order");
 }
 
-/* absence_told has the store end an order that the exchange was proved not to have. */
+/*
+ * absence_told has the store end an order that the exchange was proved not to have.
+ * Of one that an earlier process sent, and did not come to say so, the reply was lost.
+ */
 static bool
 absence_told(QmRunOrder *order)
+{
+    qm_log(&order->market->run->log,
+           QM_LOG_WARN,
+           "an order was never accepted",
+           "account",
+           order->market->account->name,
+           "symbol",
+           order->market->config->symbol,
+           "order",
+           QM_LOG_NUMBER(order->order_id),
+           "client_order_id",
+           order->client_order_id,
+           "side",
+           order->side,
+           "price",
+           order->price);
+    order->absent = 0;
+    ask_later(order); /* if it was sent once more meanwhile, nothing was proved */
+    return order->fence != 0 ? resolved(order, "unknown") && resolved(order, "absent") : reported_refused(order);
+}
+
+/* reported_refused ends an order that came by an import, and so has no submission that could be spoken of. */
+static bool
+reported_refused(QmRunOrder *order)
 {
     QmRun *run = order->market->run;
     QmReportResult result;
@@ -299,17 +337,6 @@ absence_told(QmRunOrder *order)
         .detail = "{\"reason\": \"the exchange does not have it, and can no longer accept it\"}",
     };
 
-    qm_log(&run->log,
-           QM_LOG_WARN,
-           "an order was never accepted",
-           "account",
-           order->market->account->name,
-           "symbol",
-           order->market->config->symbol,
-           "order",
-           QM_LOG_NUMBER(order->order_id),
-           "client_order_id",
-           order->client_order_id);
     return qm_run_store_ok(run,
                            run->store->functions->apply_report(run->store,
                                                                order->market->account->name,

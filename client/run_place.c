@@ -26,6 +26,7 @@ typedef struct Batch
 } Batch;
 
 static void add_wish(Batch *batch, const QmGridWish *wish);
+static void put_off(QmRunMarket *market, const QmGridWish *wishes, size_t count);
 static QmCode record(Batch *batch);
 static void recording_failed(Batch *batch, QmCode code);
 static void recorded(Batch *batch, size_t number);
@@ -39,9 +40,15 @@ static void log_placed(const QmRunOrder *order);
 void
 qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count)
 {
-    Batch *batch = calloc(1, sizeof(*batch));
+    Batch *batch;
     QmCode code;
 
+    if (market->halted)
+    {
+        put_off(market, wishes, count);
+        return;
+    }
+    batch = calloc(1, sizeof(*batch));
     if (batch == NULL)
     {
         qm_run_stop(market->run, "no memory is left", QM_EXIT_INTERNAL);
@@ -57,6 +64,14 @@ qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count)
     for (size_t i = 0; code == QM_OK && i < batch->count; i++)
         recorded(batch, i);
     free(batch);
+}
+
+/* put_off lets wishes be for a moment: an order in a halted market would be refused, again and again. */
+static void
+put_off(QmRunMarket *market, const QmGridWish *wishes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        qm_grid_placed(market->grid, &wishes[i], QM_GRID_NOT_PLACED, NULL, 0, NULL, qm_run_market_now(market));
 }
 
 /* add_wish makes an order of a wish, unless somebody else is busy at its level. */

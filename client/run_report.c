@@ -12,6 +12,7 @@
 #include "error.h"
 
 static void log_report(QmRunMarket *market, const QmReport *report, const QmReportResult *result);
+static void log_end(const QmRunOrder *order, const QmStoredOrder *stored);
 static void take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, bool missing);
 static void tell_grid(QmRunMarket *market, const QmStoredOrder *stored);
 static bool is_less(const char *left, const char *right);
@@ -184,11 +185,43 @@ tell_grid(QmRunMarket *market, const QmStoredOrder *stored)
                QM_LOG_NUMBER(stored->order_id));
 }
 
+/* log_end warns of an order that has ended unfilled although nobody here has asked for that. */
+static void
+log_end(const QmRunOrder *order, const QmStoredOrder *stored)
+{
+    const QmRunMarket *market = order->market;
+    bool expired = strcmp(stored->state, "expired") == 0;
+    bool canceled = strcmp(stored->state, "canceled") == 0 && strcmp(stored->cancel_state, "none") == 0;
+
+    if ((!expired && !canceled) || strcmp(order->state, stored->state) == 0)
+        return;
+    qm_log(&market->run->log,
+           QM_LOG_WARN,
+           expired ? "the exchange has ended an order" : "somebody else has canceled an order",
+           "account",
+           market->account->name,
+           "symbol",
+           market->config->symbol,
+           "order",
+           QM_LOG_NUMBER(order->order_id),
+           "client_order_id",
+           order->client_order_id,
+           "side",
+           order->side,
+           "price",
+           order->price,
+           "filled",
+           stored->filled_quantity);
+}
+
 /* take_over notes what the store and the exchange say of an order, and lets go of it when it has ended. */
 static void
 take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, bool missing)
 {
+    log_end(order, stored);
     qm_text_copy(order->state, sizeof(order->state), stored->state);
+    if (order->phase == QM_RUN_UNKNOWN)
+        order->fence = stored->fence;
     order->missing = missing;
     if (reported != NULL && reported != order->reported &&
         (order->reported[0] == '\0' || is_less(order->reported, reported)))

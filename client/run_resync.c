@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
 #include "moment.h"
 
 #define PAUSE_MIN_MS 250
@@ -328,6 +329,7 @@ synchronized(QmRunMarket *market)
     }
     market->sync = QM_RUN_SYNCED;
     market->sync_pause_ms = 0;
+    market->sync_said[0] = '\0';
     market->sync_due_ns = 0;
     market->dirty = true;
     market->compare = true;
@@ -344,7 +346,7 @@ synchronized(QmRunMarket *market)
     qm_run_account_drain(market->account);
 }
 
-/* again_later begins the synchronization anew after a pause. */
+/* again_later begins the synchronization anew after a pause. The log is told once why. */
 static void
 again_later(QmRunMarket *market, const QmExchangeAnswer *answer)
 {
@@ -359,14 +361,16 @@ again_later(QmRunMarket *market, const QmExchangeAnswer *answer)
     if (anew)
         market->sync_pause_ms = 0;
     market->sync_due_ns = qm_run_now_ns() + market->sync_pause_ms * QM_NS_PER_MS;
-    if (answer != NULL && answer->outcome != QM_EXCHANGE_DONE)
-        qm_log(&market->run->log,
-               QM_LOG_WARN,
-               "not synchronized yet",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol,
-               "reason",
-               answer->message);
+    if (answer == NULL || answer->outcome == QM_EXCHANGE_DONE)
+        return;
+    qm_log(&market->run->log,
+           strcmp(market->sync_said, answer->message) == 0 ? QM_LOG_DEBUG : QM_LOG_WARN,
+           "not synchronized yet",
+           "account",
+           market->account->name,
+           "symbol",
+           market->config->symbol,
+           "reason",
+           answer->message);
+    qm_text_copy(market->sync_said, sizeof(market->sync_said), answer->message);
 }

@@ -11,6 +11,8 @@
 #include "error.h"
 
 static void answer_question(QmRunMarket *market, const QmGridWish *wish);
+static void log_filters(const QmRunMarket *market, const QmMarketFilters *filters, QmLogLevel level,
+                        const char *message);
 static bool same_filters(const QmStoredMarket *stored, const QmMarketFilters *wanted);
 
 /* qm_run_wishes does what the grid wants, as much as may be under way at once; the rest stays a wish. */
@@ -195,24 +197,38 @@ qm_run_market_store(QmRunMarket *market, const QmExchangeMarket *filters)
     if (known && same_filters(&stored, &wanted))
         return true;
     code = store->set_market(run->store, market->account->name, market->config->symbol, &wanted);
+    if (code == QM_OK && known)
+        log_filters(market, &wanted, QM_LOG_WARN, "the exchange has changed the market's filters");
     if (code != QM_ERROR_PERMISSION)
         return qm_run_store_ok(run, code, "a market's filters");
-    qm_log(&run->log,
-           known ? QM_LOG_WARN : QM_LOG_ERROR,
-           known ? "an operator has to take over the market's new filters" : "an operator has to make the market known",
+    if (known)
+        log_filters(market, &wanted, QM_LOG_WARN, "an operator has to take over the market's new filters");
+    else
+        log_filters(market, &wanted, QM_LOG_ERROR, "an operator has to make the market known");
+    if (!known)
+        qm_run_stop(run, "a market is not known", QM_EXIT_PERMISSION);
+    return known;
+}
+
+/* log_filters writes what is with a market's filters. */
+static void
+log_filters(const QmRunMarket *market, const QmMarketFilters *filters, QmLogLevel level, const char *message)
+{
+    qm_log(&market->run->log,
+           level,
+           message,
            "account",
            market->account->name,
            "symbol",
            market->config->symbol,
            "tick_size",
-           wanted.tick_size,
+           filters->tick_size,
            "step_size",
-           wanted.step_size,
+           filters->step_size,
+           "min_quantity",
+           filters->min_quantity,
            "min_notional",
-           wanted.min_notional);
-    if (!known)
-        qm_run_stop(run, "a market is not known", QM_EXIT_PERMISSION);
-    return known;
+           filters->min_notional);
 }
 
 /* same_filters tells whether the store has the filters already, whatever their numbers look like. */

@@ -55,6 +55,7 @@ typedef struct QmStoredMarket
 typedef struct QmStoredOrder
 {
     int64_t order_id;
+    int64_t fence; /* of a live order's submission; 0: none */
     bool post_only;
     bool reduce_only;
     int64_t created_at_us;

@@ -14,7 +14,7 @@
     " (extract(epoch FROM o.updated_at) * 1000000)::bigint, o.client_order_id, o.exchange_order_id,"   \
     " o.request_id, o.symbol, o.side, o.order_type, o.time_in_force, trim_scale(o.price),"             \
     " trim_scale(o.quantity), trim_scale(o.filled_quantity), o.slot, o.strategy, o.instance, o.state," \
-    " o.cancel_state, o.base_commission"
+    " o.cancel_state, o.base_commission, "
 
 static const QmStatement market_statement =
     {.name = "quantmesh.markets",
@@ -26,7 +26,7 @@ static const QmStatement market_statement =
 
 static const QmStatement orders_statement =
     {.name = "quantmesh.open_orders",
-     .sql = "SELECT " ORDER_COLUMNS " FROM quantmesh.open_orders AS o WHERE o.account = $1"
+     .sql = "SELECT " ORDER_COLUMNS "o.fence FROM quantmesh.open_orders AS o WHERE o.account = $1"
             " AND ($2::text IS NULL OR o.symbol = $2) AND ($3::text IS NULL OR o.strategy = $3) ORDER BY o.order_id",
      .parameters = 3,
      .repeat = QM_REPEAT_ALWAYS,
@@ -35,9 +35,10 @@ static const QmStatement orders_statement =
 /* A live order has left one view before it appears in the other, so both are read by one statement. */
 static const QmStatement order_statement =
     {.name = "quantmesh.order_history",
-     .sql = "SELECT " ORDER_COLUMNS " FROM quantmesh.open_orders AS o WHERE o.account = $1 AND o.client_order_id = $2"
+     .sql = "SELECT " ORDER_COLUMNS
+            "o.fence FROM quantmesh.open_orders AS o WHERE o.account = $1 AND o.client_order_id = $2"
             " UNION ALL SELECT " ORDER_COLUMNS
-            " FROM quantmesh.order_history AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
+            "NULL FROM quantmesh.order_history AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
      .parameters = 2,
      .repeat = QM_REPEAT_ALWAYS,
      .often = true};
@@ -98,6 +99,7 @@ read_order(const PGresult *result, int row, QmStoredOrder *order)
     qm_column_text(result, row, 18, order->state, sizeof(order->state));
     qm_column_text(result, row, 19, order->cancel_state, sizeof(order->cancel_state));
     qm_column_text(result, row, 20, order->base_commission, sizeof(order->base_commission));
+    order->fence = qm_column_int64(result, row, 21);
 }
 
 /* qm_postgres_get_market reads a market. */

@@ -11,12 +11,13 @@
 #include "json.h"
 
 /* What can have become of a submission, and which event that is. */
-static const char *const outcomes[] = {"accepted", "rejected", "not_processed", "not_sent", "unknown"};
+static const char *const outcomes[] = {"accepted", "rejected", "not_processed", "not_sent", "unknown", "absent"};
 static const QmOrderEvent outcome_events[] = {QM_EVENT_OPENED,
                                               QM_EVENT_REJECTED,
                                               QM_EVENT_NOT_PROCESSED,
                                               QM_EVENT_NOT_SENT,
-                                              QM_EVENT_REPLY_LOST};
+                                              QM_EVENT_REPLY_LOST,
+                                              QM_EVENT_PROVED_ABSENT};
 
 static const char *const cancel_outcomes[] = {"done", "rejected", "unknown"};
 
@@ -62,7 +63,8 @@ resolve_submission(QmSqlite *store, void *argument)
     QmOrderEvent event;
 
     (void) qm_book_market_name(store, "account", word->account);
-    event = outcome_events[qm_book_word(store, "outcome", word->outcome, outcomes, 5)];
+    event =
+        outcome_events[qm_book_word(store, "outcome", word->outcome, outcomes, sizeof(outcomes) / sizeof(outcomes[0]))];
     if (word->fence <= 0)
         (void) qm_sqlite_refuse(store,
                                 QM_ERROR_ARGUMENT,

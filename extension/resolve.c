@@ -25,6 +25,7 @@ typedef enum Outcome
     OUTCOME_NOT_PROCESSED,
     OUTCOME_NOT_SENT,
     OUTCOME_UNKNOWN,
+    OUTCOME_ABSENT,
     OUTCOMES
 } Outcome;
 
@@ -34,6 +35,7 @@ static const char *const outcomes[OUTCOMES] = {
     [OUTCOME_NOT_PROCESSED] = "not_processed",
     [OUTCOME_NOT_SENT] = "not_sent",
     [OUTCOME_UNKNOWN] = "unknown",
+    [OUTCOME_ABSENT] = "absent",
 };
 
 static const QmOrderEvent outcome_events[OUTCOMES] = {
@@ -42,6 +44,7 @@ static const QmOrderEvent outcome_events[OUTCOMES] = {
     [OUTCOME_NOT_PROCESSED] = QM_EVENT_NOT_PROCESSED,
     [OUTCOME_NOT_SENT] = QM_EVENT_NOT_SENT,
     [OUTCOME_UNKNOWN] = QM_EVENT_REPLY_LOST,
+    [OUTCOME_ABSENT] = QM_EVENT_PROVED_ABSENT,
 };
 
 /* What the sender says. */

@@ -33,12 +33,20 @@ static void compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
 static void compare_order(sqlite3 *store, const json_t *order);
 static void compare_fills(sqlite3 *store, const json_t *list, QtAgreement *agreement);
 static void add_trade(QtAgreement *agreement, const json_t *trade);
+static void compare_grid(sqlite3 *store, const QtAgreement *agreement);
 static bool is_event(const json_t *line, const char *name);
+static bool is_others(const json_t *line);
 static const char *ask(sqlite3 *store, const char *question, const char *first, const char *second);
 static bool same(const char *left, const char *right);
 
 void
 qt_trader_start(QtTrader *trader, int minutes, const char *more_config)
+{
+    qt_trader_start_live(trader, minutes, 0, more_config);
+}
+
+void
+qt_trader_start_live(QtTrader *trader, int minutes, int speed, const char *more_config)
 {
     static int number;
     char candles[600];
@@ -54,7 +62,7 @@ qt_trader_start(QtTrader *trader, int minutes, const char *more_config)
     snprintf(trader->config, sizeof(trader->config), "%s/trader%d.yaml", qt_scratch(), number);
     write_candles(candles, minutes);
     assert_ok(qm_paper_setup_begin(&trader->paper.setup, &error), &error);
-    trader->paper.setup.world.speed = 0;
+    trader->paper.setup.world.speed = speed;
     trader->paper.setup.world.audit = trader->audit;
     trader->paper.setup.server.weight_max = trader->paper.setup.server.orders_10s_max = -1;
     trader->paper.setup.server.orders_day_max = -1;
@@ -68,8 +76,13 @@ qt_trader_start(QtTrader *trader, int minutes, const char *more_config)
              "app: {current_exchange: binance}\n"
              "exchanges: {binance: {api_key: " QT_PAPER_KEY ", secret_key: " QT_PAPER_SECRET ", fee_rate: 0.001}}\n"
              "database: {type: sqlite, dsn: %s}\n"
-             "trading: {symbol: BTCUSDT, price_interval: 100, order_quantity: 100, min_order_value: 10,\n"
-             "  buy_window_size: 4, sell_window_size: 4}\n"
+             "trading:\n"
+             "  symbol: BTCUSDT\n"
+             "  price_interval: 100\n"
+             "  order_quantity: 100\n"
+             "  min_order_value: 10\n"
+             "  buy_window_size: 4\n"
+             "  sell_window_size: 4\n"
              "%s",
              trader->store,
              more_config);
@@ -98,12 +111,13 @@ write_candles(const char *path, int minutes)
         int low = (open < close ? open : close) - 9;
 
         fprintf(file,
-                "%" PRId64 ",%d.00,%d.00,%d.00,%d.00,50.00,BTCUSDT\n",
+                "%" PRId64 ",%d.00,%d.00,%d.00,%d.00,%d.00,BTCUSDT\n",
                 (int64_t) BEGIN_MS + (int64_t) i * MINUTE_MS,
                 open,
                 high,
                 low,
-                close);
+                close,
+                i % 28 >= 18 && i % 28 <= 20 ? 500 : 50); /* the fall is loud for a while */
     }
     assert_int_equal(fclose(file), 0);
 }
@@ -143,7 +157,7 @@ qt_trader_run(QtTrader *trader)
           trader->config,
           "--paper",
           trader->paper.url,
-          "--follow",
+          trader->paper.setup.world.speed == 0 ? "--follow" : NULL,
           trader->paper.admin_url,
           (char *) NULL);
     _exit(127);
@@ -159,18 +173,72 @@ qt_trader_end(pid_t pid)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+void
+qt_trader_run_to_end(QtTrader *trader)
+{
+    int status = qt_trader_end(qt_trader_run(trader));
+
+    if (status != 0)
+        qt_fail("exit code %d, see %s", status, trader->log);
+}
+
+QtAgreement
+qt_trader_done(QtTrader *trader, int fills_min)
+{
+    QtAgreement agreement;
+
+    qt_trader_stop(trader);
+    qt_trader_agree(trader, &agreement);
+    print_message("%d runs, %d orders, %d fills, %d never at the exchange, position %s; %d warnings, %d errors\n",
+                  trader->runs,
+                  agreement.orders,
+                  agreement.fills,
+                  agreement.never,
+                  agreement.position,
+                  qt_trader_logged(trader, "Z warn  "),
+                  qt_trader_logged(trader, "Z error "));
+    assert_true(agreement.fills >= fills_min);
+    return agreement;
+}
+
 int
 qt_trader_logged(const QtTrader *trader, const char *text)
 {
-    FILE *file = fopen(trader->log, "r");
+    return qt_trader_said(trader, text);
+}
+
+/* qt_trader_count counts the lines of a file that have all of the texts in them. */
+int
+qt_trader_count(const char *path, const char *const *texts)
+{
+    FILE *file = fopen(path, "r");
     char line[16384];
     int count = 0;
 
-    assert_non_null(file);
+    if (file == NULL)
+        qt_fail("%s cannot be read", path);
     while (fgets(line, sizeof(line), file) != NULL)
-        count += strstr(line, text) != NULL;
+    {
+        const char *const *text = texts;
+
+        while (*text != NULL && strstr(line, *text) != NULL)
+            text++;
+        count += *text == NULL;
+    }
     fclose(file);
     return count;
+}
+
+void
+qt_trader_until_said(const QtTrader *trader, const char *text, int count)
+{
+    for (int waited = 0; waited < WAIT_MS; waited += 5)
+    {
+        if (access(trader->log, R_OK) == 0 && qt_trader_logged(trader, text) >= count)
+            return;
+        usleep(5000);
+    }
+    qt_fail("\"%s\" does not come %d times in %s", text, count, trader->log);
 }
 
 /* qt_trader_until_step waits until the exchange has come to a step of its data. */
@@ -198,6 +266,7 @@ qt_trader_agree(QtTrader *trader, QtAgreement *agreement)
     assert_int_equal(sqlite3_open_v2(trader->store, &store, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     compare_orders(store, list, agreement);
     compare_fills(store, list, agreement);
+    compare_grid(store, agreement);
     sqlite3_close(store);
     json_decref(list);
 }
@@ -224,6 +293,13 @@ is_event(const json_t *line, const char *name)
     return strcmp(qt_paper_text(line, "event"), name) == 0;
 }
 
+/* is_others tells whether a line is of an order that none of the account's clients has sent; those have ids of ours. */
+static bool
+is_others(const json_t *line)
+{
+    return qt_paper_text(line, "client_id")[0] != 'q';
+}
+
 /* compare_orders takes for each order the last line that shows it, and sees that no two were open in one slot. */
 static void
 compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
@@ -236,7 +312,7 @@ compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
         json_t *line = json_array_get(list, i);
         const char *slot;
 
-        if (!is_event(line, "order") && !is_event(line, "end"))
+        if ((!is_event(line, "order") && !is_event(line, "end")) || is_others(line))
             continue;
         slot = ask(store,
                    "SELECT side || ' ' || slot FROM orders WHERE client_order_id = ?1",
@@ -258,6 +334,7 @@ compare_orders(sqlite3 *store, json_t *list, QtAgreement *agreement)
     for (void *at = json_object_iter(orders); at != NULL; at = json_object_iter_next(orders, at))
         compare_order(store, json_object_iter_value(at));
     agreement->never = atoi(ask(store, "SELECT count(*) FROM orders WHERE exchange_order_id IS NULL", NULL, NULL));
+    agreement->absent = atoi(ask(store, "SELECT count(*) FROM orders WHERE state = 'never_accepted'", NULL, NULL));
     assert_int_equal(atoi(ask(store, "SELECT count(*) FROM orders", NULL, NULL)), agreement->orders + agreement->never);
     json_decref(orders);
     json_decref(slots);
@@ -270,20 +347,25 @@ compare_order(sqlite3 *store, const json_t *order)
     static const char *const words[][2] = {{"NEW", "open"},
                                            {"PARTIALLY_FILLED", "partially_filled"},
                                            {"FILLED", "filled"},
-                                           {"CANCELED", "canceled"}};
+                                           {"CANCELED", "canceled"},
+                                           {"EXPIRED", "expired"}};
     const char *client_id = qt_paper_text(order, "client_id");
     const char *status = qt_paper_text(order, "status");
     const char *state = ask(store, "SELECT state FROM orders WHERE client_order_id = ?1", client_id, NULL);
     const char *filled;
+    bool is_word = false;
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
     {
         bool partly =
             i == 0 && strcmp(state, "partially_filled") == 0; /* the log shows no order that was filled in part */
 
+        is_word = is_word || strcmp(words[i][0], status) == 0;
         if (strcmp(words[i][0], status) == 0 && !partly && strcmp(words[i][1], state) != 0)
             qt_fail("order %s is %s at the exchange and \"%s\" here", client_id, status, state);
     }
+    if (!is_word)
+        qt_fail("order %s is %s at the exchange, which nothing is known of", client_id, status);
     if (strcmp(status, "NEW") == 0)
         return;
     filled = ask(store, "SELECT filled_quantity FROM orders WHERE client_order_id = ?1", client_id, NULL);
@@ -303,7 +385,7 @@ compare_fills(sqlite3 *store, const json_t *list, QtAgreement *agreement)
         const json_t *line = json_array_get(list, i);
         char id[32];
 
-        if (!is_event(line, "trade"))
+        if (!is_event(line, "trade") || is_others(line))
             continue;
         agreement->fills++;
         snprintf(id, sizeof(id), "%lld", (long long) qt_paper_whole(line, "trade_id"));
@@ -319,6 +401,33 @@ compare_fills(sqlite3 *store, const json_t *list, QtAgreement *agreement)
     stored = ask(store, "SELECT quantity FROM position", NULL, NULL);
     if (agreement->fills > 0 && !same(stored, agreement->position))
         qt_fail("the position is %s here and %s by the exchange's trades", stored, agreement->position);
+}
+
+/* compare_grid compares what the grid's slots have, as its last document says, with the position. */
+static void
+compare_grid(sqlite3 *store, const QtAgreement *agreement)
+{
+    const char *text = ask(store, "SELECT document FROM strategy_state WHERE strategy = 'grid'", NULL, NULL);
+    json_t *document = json_loads(text, 0, NULL);
+    const json_t *slots = json_object_get(document, "slots");
+    QmDecimal sum = qm_decimal_of("0");
+    bool equal;
+
+    if (document == NULL)
+        qt_fail("the grid has no document, but \"%s\"", text);
+    for (size_t i = 0; i <= json_array_size(slots); i++)
+    {
+        const json_t *part = i < json_array_size(slots) ? json_array_get(slots, i) : document;
+        const char *quantity = qt_paper_text(part, part == document ? "loose" : "position");
+
+        if (quantity[0] != '\0')
+            sum = qm_decimal_add(sum, qm_decimal_of(quantity));
+    }
+    equal = qm_decimal_cmp(sum, qm_decimal_of(agreement->position)) == 0;
+    if (!equal)
+        qt_fail("the grid has %s, and the account %s", qm_decimal_text(sum), agreement->position);
+    qm_scratch_drop();
+    json_decref(document);
 }
 
 /* add_trade adds a trade to the position, less what it has cost in the base asset. */
@@ -340,7 +449,7 @@ add_trade(QtAgreement *agreement, const json_t *trade)
 static const char *
 ask(sqlite3 *store, const char *question, const char *first, const char *second)
 {
-    static char answer[256];
+    static char answer[65536];
     sqlite3_stmt *statement;
 
     answer[0] = '\0';

@@ -15,34 +15,6 @@
 
 static QtTrader trader;
 
-/* run_to_end runs an instance until the exchange's data end. */
-static void
-run_to_end(void)
-{
-    int status = qt_trader_end(qt_trader_run(&trader));
-
-    if (status != 0)
-        qt_fail("exit code %d, see %s", status, trader.log);
-}
-
-/* done stops the exchange, and compares; something must have happened. */
-static QtAgreement
-done(void)
-{
-    QtAgreement agreement;
-
-    qt_trader_stop(&trader);
-    qt_trader_agree(&trader, &agreement);
-    print_message("%d runs, %d orders, %d fills, %d never at the exchange, position %s\n",
-                  trader.runs,
-                  agreement.orders,
-                  agreement.fills,
-                  agreement.never,
-                  agreement.position);
-    assert_true(agreement.fills >= 20);
-    return agreement;
-}
-
 /* A quiet day, twice: nothing is lost, nothing is in doubt, and both are the same. */
 static void
 a_quiet_day_is_the_same_twice(void **state)
@@ -52,13 +24,13 @@ a_quiet_day_is_the_same_twice(void **state)
 
     (void) state;
     qt_trader_start(&trader, MINUTES, "");
-    run_to_end();
+    qt_trader_run_to_end(&trader);
     assert_int_equal(qt_trader_logged(&trader, " warn "), 0);
-    first = done();
+    first = qt_trader_done(&trader, 20);
     assert_int_equal(first.never, 0);
     qt_trader_start(&trader, MINUTES, "");
-    run_to_end();
-    second = done();
+    qt_trader_run_to_end(&trader);
+    second = qt_trader_done(&trader, 20);
     assert_int_equal(first.orders, second.orders);
     assert_int_equal(first.fills, second.fills);
     assert_string_equal(first.position, second.position);
@@ -75,10 +47,11 @@ lost_replies_are_asked_for(void **state)
     qt_trader_fault(&trader, "{\"kind\": \"drop_reply\", \"endpoint\": \"place\", \"probability\": \"0.2\"}");
     qt_trader_fault(&trader, "{\"kind\": \"fail_before\", \"endpoint\": \"place\", \"count\": 2}");
     qt_trader_fault(&trader, "{\"kind\": \"fail_after\", \"endpoint\": \"place\", \"count\": 2}");
-    run_to_end();
+    qt_trader_run_to_end(&trader);
     assert_true(qt_trader_logged(&trader, "the reply was lost") >= 4);
-    agreement = done();
+    agreement = qt_trader_done(&trader, 20);
     assert_int_equal(agreement.never, 2);
+    assert_int_equal(agreement.absent, 2);
     assert_int_equal(qt_trader_logged(&trader, "an order was never accepted"), 2);
 }
 
@@ -89,9 +62,9 @@ what_was_not_processed_is_withdrawn(void **state)
     (void) state;
     qt_trader_start(&trader, MINUTES, "");
     qt_trader_fault(&trader, "{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 3, \"wait_s\": 1}");
-    run_to_end();
+    qt_trader_run_to_end(&trader);
     assert_int_equal(qt_trader_logged(&trader, "not processed"), 3);
-    assert_true(done().never >= 3);
+    assert_true(qt_trader_done(&trader, 20).never >= 3);
 }
 
 /* Reports are dropped, doubled and delayed, cancels lose their replies: the comparison finds what was not heard. */
@@ -104,8 +77,8 @@ reports_that_are_not_heard_are_found(void **state)
     qt_trader_fault(&trader, "{\"kind\": \"event_duplicate\", \"probability\": \"0.2\"}");
     qt_trader_fault(&trader, "{\"kind\": \"event_reorder\", \"probability\": \"0.1\"}");
     qt_trader_fault(&trader, "{\"kind\": \"drop_reply\", \"endpoint\": \"cancel\", \"probability\": \"0.3\"}");
-    run_to_end();
-    (void) done();
+    qt_trader_run_to_end(&trader);
+    (void) qt_trader_done(&trader, 20);
 }
 
 /* The account's stream is cut again and again. */
@@ -124,7 +97,7 @@ a_stream_that_is_cut_is_made_good(void **state)
     }
     assert_int_equal(qt_trader_end(pid), 0);
     assert_true(qt_trader_logged(&trader, "reports are not heard") >= 2);
-    (void) done();
+    (void) qt_trader_done(&trader, 20);
 }
 
 /* The instance is killed without a word, at moments that nobody has chosen, and started anew. */
@@ -142,9 +115,9 @@ killed_and_started_anew(void **state)
         kill(pid, SIGKILL);
         assert_int_equal(qt_trader_end(pid), 128 + SIGKILL);
     }
-    run_to_end();
+    qt_trader_run_to_end(&trader);
     assert_int_equal(trader.runs, 9);
-    (void) done();
+    (void) qt_trader_done(&trader, 20);
 }
 
 /* SIGTERM ends it cleanly: its own orders are cancelled, that of somebody else in the account is not. */

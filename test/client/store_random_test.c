@@ -230,10 +230,10 @@ report(int step)
 static void
 resolve(int step)
 {
-    static const char *const outcomes[] = {"accepted", "rejected", "not_processed", "not_sent", "unknown"};
+    static const char *const outcomes[] = {"accepted", "rejected", "not_processed", "not_sent", "unknown", "absent"};
     static const char *const cancels[] = {"done", "rejected", "unknown"};
     const Known *known = &orders[draw(order_count)];
-    const char *outcome = pick(outcomes, 5);
+    const char *outcome = pick(outcomes, 6);
     const char *cancel = pick(cancels, 3);
     bool of_cancel = draw(3) == 0;
     bool old_fence = draw(6) == 0;

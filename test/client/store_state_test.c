@@ -1,5 +1,6 @@
 /*
- * The saved state of strategies, in both stores: alone, and with what it places.
+ * The saved state of strategies, in both stores: alone, and with what it places; and
+ * what is said of an order that the exchange does not have.
  */
 #include "check.h"
 
@@ -113,11 +114,37 @@ test_stale(void **state)
     assert_int_equal(grid.version, 0);
 }
 
+/* Absence is proved of what is in doubt, not of what was just sent. */
+static void
+test_absence(void **state)
+{
+    QmOrder order = order_of("buy", "111", "1");
+    QmReportResult result;
+    QmPlacement unsure;
+    QmStoredOrder stored;
+
+    (void) state;
+    unsure = qt_placed(store, &order);
+    assert_code(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
+                QM_ERROR_SERVER,
+                on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, "55000");
+    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "unknown", NULL, NULL, &result),
+              on->error(store));
+    assert_ok(on->order_by_client_id(store, account, unsure.client_order_id, &stored), on->error(store));
+    assert_true(stored.fence == unsure.fence);
+    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
+              on->error(store));
+    assert_string_equal(result.state, "never_accepted");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {{"sqlite: test_state", test_state, setup, teardown, "sqlite"},
                                        {"postgres: test_state", test_state, setup, teardown, "postgres"},
+                                       {"sqlite: test_absence", test_absence, setup, teardown, "sqlite"},
+                                       {"postgres: test_absence", test_absence, setup, teardown, "postgres"},
                                        {"postgres: test_stale", test_stale, setup, teardown, "postgres"}};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

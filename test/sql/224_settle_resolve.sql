@@ -4,7 +4,7 @@
 \ir rows_eq.psql
 SET client_min_messages = warning;
 
-SELECT plan(134);
+SELECT plan(140);
 
 SELECT quantmesh.set_market('set', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(name text, submit boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
@@ -35,6 +35,14 @@ SELECT is(pg_temp.resolve('unknown', 'unknown'), 'unknown t', 'unknown: unknown'
 SELECT pg_temp.rows_eq($$ SELECT live, holds_slot, ended_at FROM quantmesh.orders WHERE request_id = 'unknown' $$, 'VALUES (true, true, NULL::timestamptz)', 'it lives and holds its slot');
 SELECT is(pg_temp.resolve('unknown', 'unknown'), 'unknown f', 'once');
 SELECT is(pg_temp.resolve('unknown', 'accepted'), 'open t', 'then accepted after all');
+
+-- Absence can be proved of an order in doubt, by whoever has its fence.
+SELECT is(pg_temp.place('absent'), 'placed', 'an order');
+SELECT throws_ok($$ SELECT pg_temp.resolve('absent', 'absent') $$, '55000', NULL, 'that was just sent is not absent');
+SELECT is(pg_temp.resolve('absent', 'unknown'), 'unknown t', 'it is in doubt');
+SELECT is(pg_temp.resolve('absent', 'absent', 1), 'unknown f', 'an older fence proves nothing');
+SELECT is(pg_temp.resolve('absent', 'absent'), 'never_accepted t', 'absent: never accepted');
+SELECT pg_temp.rows_eq($$ SELECT live, holds_slot, ended_at IS NOT NULL FROM quantmesh.orders WHERE request_id = 'absent' $$, 'VALUES (false, false, true)', 'and its slot is free');
 
 -- A request that was not processed may be sent again, under another client order id.
 SELECT is(pg_temp.place('again'), 'placed', 'an order');
