@@ -8,6 +8,7 @@
 #   make demo-locks         the locks at work, and a book of orders without an exchange
 #   make bench              figures beside what people use instead, into docs/benchmarks; BENCH=short takes two minutes
 #   make stress             faults and races at length, the client's links cut after almost every byte
+#   make overnight          three instances for half an hour, a million orders; memory and descriptors must stay flat
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
 #   make matrix             make check on later Debian releases (root only)
 #   make client             libquantmesh and the program quantmesh; make -C client install installs them
@@ -35,7 +36,7 @@ EXTRA_CLEAN = $(EXTENSION)--*.sql .flavour tmp_check
 
 # PGXS has a check of its own, and before test/prepare it may not even be there: our goals do without it, and leave
 # to a second make what else is asked for.
-GOALS = installcheck check check-assert check-client demo demo-locks bench stress fuzz matrix client lint format prepare
+GOALS = installcheck check check-assert check-client demo demo-locks bench stress overnight fuzz matrix client lint format prepare
 ifeq ($(filter $(GOALS),$(MAKECMDGOALS)),)
 override with_llvm := no
 NO_INSTALLCHECK = 1
@@ -96,7 +97,12 @@ stress: prepare
 	test/fault/orders
 	test/fault/trading
 	test/fault/take_over
+	test/fault/replay
 	QM_FAULTS=full QM_ONLY=fault test/run client
+
+overnight: prepare
+	$(call build,ASSERT=)
+	test/fault/overnight
 
 fuzz: prepare
 	test/fuzz/run $(RUNS)

@@ -31,6 +31,7 @@ static void follow_on(QmRun *run);
 static void take_in(QmRun *run);
 static void take_signals(QmRun *run);
 static bool more_to_read(const QmRun *run);
+static bool may_wish(const QmRun *run);
 static void take_turns(QmRun *run);
 static bool is_idle(QmRun *run);
 static void look_after_stop(QmRun *run);
@@ -86,7 +87,7 @@ loop(QmRun *run)
         take_in(run);
         if (run->follow != NULL && more_to_read(run))
             continue;
-        if (run->follow == NULL || !qm_follow_is_asking(run->follow))
+        if (may_wish(run))
             take_turns(run);
         if (run->stopping)
             look_after_stop(run);
@@ -169,6 +170,24 @@ more_to_read(const QmRun *run)
             return true;
     }
     return false;
+}
+
+/*
+ * may_wish tells whether the grids may have their turn. Where a paper exchange is
+ * followed, they have it when a step is over and every order and cancel is answered:
+ * what they wish must not depend on which of two answers was read first.
+ */
+static bool
+may_wish(const QmRun *run)
+{
+    if (run->follow == NULL)
+        return true;
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        if (run->markets[i].in_flight > 0)
+            return false;
+    }
+    return !qm_follow_is_asking(run->follow);
 }
 
 /* take_turns lets every grid wish, and saves now and then what has changed. */

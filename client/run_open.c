@@ -65,15 +65,17 @@ qm_run_open(QmRun *run)
 /*
  * set_windows sets how long an order takes at most until it is accepted or never
  * will be. An exchange waits up to 10 s for its own engine. One that waits for its
- * followers does not, and there a doubt would hold up everybody for that long.
+ * followers does not, and there a doubt would hold up everybody for that long. The
+ * first two are no shorter there: what a busy machine sends too late is withdrawn,
+ * and the run would not be the same again.
  */
 static void
 set_windows(QmRun *run)
 {
     bool follows = run->options.follow_url != NULL;
 
-    run->send_window_us = follows && run->config->database.type == QM_DATABASE_SQLITE ? 1000000 : 5000000;
-    run->recv_window_us = follows ? 1000000 : 5000000;
+    run->send_window_us = 5000000;
+    run->recv_window_us = 5000000;
     run->accept_us = follows ? 500000 : 12000000;
 }
 

@@ -7,8 +7,8 @@
  * pid and host there for whoever is refused. The lock file is left where it is: to
  * remove it would let two processes lock two files of that name.
  *
- * WAL and synchronous = FULL: a commit that was answered has reached the disk, and
- * readers do not wait for the writer.
+ * WAL and synchronous = FULL: a commit that was answered has reached the disk, but
+ * for reports of the exchange (qm_sqlite_note), and readers do not wait for the writer.
  */
 #include "store_sqlite.h"
 
@@ -170,6 +170,7 @@ prepare_file(QmSqlite *store)
             check_file(store);
         qm_sql_run(store, "PRAGMA journal_mode = WAL");
         qm_sql_run(store, "PRAGMA synchronous = FULL");
+        store->durable = true;
         if (qm_sqlite_fine(store) && sqlite3_db_readonly(store->db, "main") == 1)
             (void) qm_sqlite_refuse(store,
                                     QM_ERROR_READ_ONLY,

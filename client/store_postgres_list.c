@@ -8,6 +8,7 @@
 
 #include "decode.h"
 #include "error.h"
+#include "order_id.h"
 
 #define ORDER_COLUMNS                                                                                  \
     "o.order_id, o.post_only, o.reduce_only, (extract(epoch FROM o.created_at) * 1000000)::bigint,"    \
@@ -32,7 +33,23 @@ static const QmStatement orders_statement =
      .repeat = QM_REPEAT_ALWAYS,
      .often = true};
 
-/* A live order has left one view before it appears in the other, so both are read by one statement. */
+/*
+ * An order of ours has its order id in its client order id, and no index is kept for
+ * the latter: this one finds it however many there are. A live order has left one
+ * view before it appears in the other, so both are read by one statement.
+ */
+static const QmStatement own_order_statement = {
+    .name = "quantmesh.order_history",
+    .sql =
+        "SELECT " ORDER_COLUMNS
+        " FROM quantmesh.open_orders AS o WHERE o.account = $1 AND o.client_order_id = $2 AND o.order_id = $3::bigint"
+        " UNION ALL SELECT " ORDER_COLUMNS
+        " FROM quantmesh.order_history AS o WHERE o.account = $1 AND o.client_order_id = $2 AND o.order_id = $3::bigint"
+        " LIMIT 1",
+    .parameters = 3,
+    .repeat = QM_REPEAT_ALWAYS};
+
+/* Any other order, at the price of reading all. */
 static const QmStatement order_statement =
     {.name = "quantmesh.order_history",
      .sql = "SELECT " ORDER_COLUMNS
@@ -152,11 +169,26 @@ qm_postgres_open_orders(QmStore *store, const char *account, const char *symbol,
 QmCode
 qm_postgres_order_by_client_id(QmStore *store, const char *account, const char *client_order_id, QmStoredOrder *order)
 {
-    const char *const values[] = {account, client_order_id};
-    PGresult *result;
-    QmCode code = qm_call(((QmPostgres *) store)->client, &order_statement, values, 0, &result, NULL);
+    QmClient *client = ((QmPostgres *) store)->client;
+    char number[QM_NUMBER_TEXT];
+    char tag[QM_TAG_LEN + 1];
+    const char *values[] = {account, client_order_id, NULL};
+    int64_t order_id;
+    int attempt;
+    PGresult *result = NULL;
+    QmCode code = QM_OK;
 
     memset(order, 0, sizeof(*order));
+    if (qm_order_id_parse(client_order_id, tag, &order_id, &attempt))
+    {
+        values[2] = qm_value_int64(number, order_id);
+        code = qm_call(client, &own_order_statement, values, 0, &result, NULL);
+    }
+    if (code == QM_OK && (result == NULL || PQntuples(result) == 0))
+    {
+        PQclear(result);
+        code = qm_call(client, &order_statement, values, 0, &result, NULL);
+    }
     if (code == QM_OK && PQntuples(result) == 0)
         code = QM_NOT_HELD;
     if (code == QM_OK)

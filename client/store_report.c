@@ -91,7 +91,7 @@ static bool differ(const char *left, const char *right);
 static void found(QmSqlite *store, Application *app, const char *code, const char *subject);
 static const char *order_subject(const QmBookOrder *order);
 
-/* qm_sqlite_apply_report applies one report. */
+/* qm_sqlite_apply_report applies one report. One that the disk loses is asked for again: it waits for no disk. */
 QmCode
 qm_sqlite_apply_report(QmStore *store, const char *account, const QmReport *report, QmReportResult *result)
 {
@@ -99,7 +99,7 @@ qm_sqlite_apply_report(QmStore *store, const char *account, const QmReport *repo
     QmCode code;
 
     memset(result, 0, sizeof(*result));
-    code = qm_sqlite_write((QmSqlite *) store, apply, &app);
+    code = qm_sqlite_note((QmSqlite *) store, apply, &app);
     if (code != QM_OK)
         memset(result, 0, sizeof(*result));
     return code;

@@ -69,6 +69,7 @@ static const Meaning meanings[] = {
     {SQLITE_CONSTRAINT, QM_ERROR_SERVER, "23505", "a constraint does not hold", NULL},
 };
 
+static QmCode write_work(QmSqlite *store, bool durable, QmSqliteWork work, void *argument);
 static void begin(QmSqlite *store, const char *sql);
 static QmCode end(QmSqlite *store);
 static void keep_ids(QmSqlite *store);
@@ -79,6 +80,25 @@ static sqlite3_stmt *prepare(QmSqlite *store, const char *sql);
 QmCode
 qm_sqlite_write(QmSqlite *store, QmSqliteWork work, void *argument)
 {
+    return write_work(store, true, work, argument);
+}
+
+/*
+ * qm_sqlite_note does a piece of work in one transaction that survives this process,
+ * and reaches the disk with the next qm_sqlite_write at the latest: enough for what
+ * the exchange can be asked for again, since nothing leaves that follows from it
+ * before that has been written.
+ */
+QmCode
+qm_sqlite_note(QmSqlite *store, QmSqliteWork work, void *argument)
+{
+    return write_work(store, false, work, argument);
+}
+
+/* write_work does a piece of work in one transaction, and waits for the disk where it is to be durable. */
+static QmCode
+write_work(QmSqlite *store, bool durable, QmSqliteWork work, void *argument)
+{
     qm_error_clear(&store->error);
     if (store->lock_fd == -1)
         return qm_sqlite_refuse(store,
@@ -87,6 +107,11 @@ qm_sqlite_write(QmSqlite *store, QmSqliteWork work, void *argument)
                                 "Open the store for writing.",
                                 "store \"%s\" was opened for reading",
                                 store->path);
+    if (store->durable != durable)
+    {
+        qm_sql_run(store, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+        store->durable = qm_sqlite_fine(store) ? durable : store->durable;
+    }
     begin(store, "BEGIN IMMEDIATE");
     if (qm_sqlite_fine(store))
         work(store, argument);

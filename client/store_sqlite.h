@@ -34,6 +34,7 @@ typedef struct QmSqlite
     int64_t next_id; /* of the transaction under way */
     int64_t last_id;
     bool drew_ids;
+    bool durable; /* a commit waits for the disk */
     struct
     {
         const char *sql;
@@ -155,6 +156,7 @@ extern void qm_sqlite_close(QmSqlite *store);
 
 /* store_sql.c */
 typedef void (*QmSqliteWork)(QmSqlite *store, void *argument);
+extern QmCode qm_sqlite_note(QmSqlite *store, QmSqliteWork work, void *argument);
 extern QmCode qm_sqlite_write(QmSqlite *store, QmSqliteWork work, void *argument);
 extern QmCode qm_sqlite_read(QmSqlite *store, QmSqliteWork work, void *argument);
 extern void qm_sql_run(QmSqlite *store, const char *sql);

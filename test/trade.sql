@@ -24,8 +24,11 @@ CREATE VIEW audit.duplicates AS
                coalesce(max(n) FILTER (WHERE j->>'event' = 'end'), 9e18) AS ends
         FROM audit.line WHERE j->>'event' IN ('order', 'end') GROUP BY 1, 2, 3),
     ours AS (SELECT * FROM life JOIN audit.ours USING (symbol, client_order_id))
-    SELECT l.symbol, l.side, l.slot, l.id, r.id AS other FROM ours AS l JOIN ours AS r USING (symbol, side, slot)
-    WHERE l.id < r.id AND r.begins < l.ends
+    SELECT symbol, side, slot, id, before AS other
+    FROM (SELECT *, max(ends) OVER earlier AS ended, lag(id) OVER (PARTITION BY symbol, side, slot ORDER BY begins) AS before
+          FROM ours WHERE slot IS NOT NULL
+          WINDOW earlier AS (PARTITION BY symbol, side, slot ORDER BY begins ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS o
+    WHERE begins < ended -- some earlier one had not ended; no join, since a slot has thousands of orders in a long run
     UNION ALL
     SELECT l.symbol, NULL, l.client_order_id, l.id, r.id FROM life AS l JOIN life AS r USING (symbol, client_order_id) WHERE l.id < r.id;
 

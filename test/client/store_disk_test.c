@@ -248,13 +248,42 @@ test_sync_fails(void **state)
     fail_everywhere("syncs_fail", SQLITE_OK, SQLITE_IOERR_FSYNC, true);
 }
 
+/* A report waits for no disk, and the order after it for both. */
+static void
+test_reports_do_not_wait(void **state)
+{
+    QmStore *store = qt_store("sqlite", "reports");
+    QmReport report = {.symbol = "BTCUSDT", .exchange_order_id = "77", .state = "NEW"};
+    QmReportResult result;
+    QmPlacement placement;
+
+    (void) state;
+    assert_ok(place(store, 1, &placement), qt_error(store));
+    report.client_order_id = placement.client_order_id;
+    bad.write_code = SQLITE_OK;
+    bad.sync_code = SQLITE_IOERR_FSYNC;
+    bad.lasting = true;
+    bad.failures = 0;
+    bad.countdown = 1;
+    assert_ok(store->functions->apply_report(store, QT_STORE_ACCOUNT, &report, &result), qt_error(store));
+    assert_true(result.applied);
+    assert_int_equal(bad.failures, 0);
+    assert_int_equal(place(store, 2, &placement), QM_ERROR_UNCERTAIN);
+    assert_true(bad.failures > 0);
+    bad.countdown = 0;
+    placed_well(store, 2, true);
+    check_orders(store, 2);
+    store->functions->close(store);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_full_once),
                                        cmocka_unit_test(test_full),
                                        cmocka_unit_test(test_write_fails),
-                                       cmocka_unit_test(test_sync_fails)};
+                                       cmocka_unit_test(test_sync_fails),
+                                       cmocka_unit_test(test_reports_do_not_wait)};
 
     return cmocka_run_group_tests(tests, break_disk, mend_disk);
 }
