@@ -5,7 +5,7 @@
  * file, no server, one process).
  *
  * A store belongs to one thread at a time; any number of stores may be open.
- * What is handed out has been committed to the disk. A text of an argument that
+ * An order that is handed out is on the disk. A text of an argument that
  * may be NULL says so. docs/stores.md says what each store promises.
  */
 #ifndef QM_CLIENT_STORE_H

@@ -38,16 +38,17 @@ static const QmStatement orders_statement =
  * the latter: this one finds it however many there are. A live order has left one
  * view before it appears in the other, so both are read by one statement.
  */
-static const QmStatement own_order_statement = {
-    .name = "quantmesh.order_history",
-    .sql =
-        "SELECT " ORDER_COLUMNS
-        " FROM quantmesh.open_orders AS o WHERE o.account = $1 AND o.client_order_id = $2 AND o.order_id = $3::bigint"
-        " UNION ALL SELECT " ORDER_COLUMNS
-        " FROM quantmesh.order_history AS o WHERE o.account = $1 AND o.client_order_id = $2 AND o.order_id = $3::bigint"
-        " LIMIT 1",
-    .parameters = 3,
-    .repeat = QM_REPEAT_ALWAYS};
+static const QmStatement own_order_statement = {.name = "quantmesh.order_history",
+                                                .sql = "SELECT " ORDER_COLUMNS
+                                                       "o.fence FROM quantmesh.open_orders AS o WHERE o.account = $1 "
+                                                       "AND o.client_order_id = $2 AND o.order_id = $3::bigint"
+                                                       " UNION ALL SELECT " ORDER_COLUMNS
+                                                       "NULL FROM quantmesh.order_history AS o WHERE o.account = $1 "
+                                                       "AND o.client_order_id = $2 AND o.order_id = $3::bigint"
+                                                       " LIMIT 1",
+                                                .parameters = 3,
+                                                .repeat = QM_REPEAT_ALWAYS,
+                                                .often = true};
 
 /* Any other order, at the price of reading all. */
 static const QmStatement order_statement =
