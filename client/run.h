@@ -97,8 +97,8 @@ struct QmRunOrder
     char side[QM_WORD_SIZE];
     char price[QM_DECIMAL_TEXT];
     char quantity[QM_DECIMAL_TEXT];
-    char state[QM_WORD_SIZE];       /* the store's, as the grid was told */
-    char reported[QM_DECIMAL_TEXT]; /* filled, as the exchange says; "": it has not */
+    char state[QM_WORD_SIZE];        /* the store's, as the grid was told */
+    char reported[QM_DECIMAL_TEXT];  /* filled, as the exchange says; "": it has not */
     char lock_key[QM_LOCK_KEY_SIZE]; /* held until its answer; "": none */
 };
 

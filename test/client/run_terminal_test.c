@@ -45,7 +45,7 @@ static void
 a_terminal_shows_how_things_are(void **state)
 {
     const char *shown = trade("text");
-    const char *last = NULL;
+    const char *last = "";
     const char *end;
     long fills = -1;
     int lines = 0;
