@@ -35,28 +35,21 @@ static const QmStatement orders_statement =
 
 /*
  * An order of ours has its order id in its client order id, and no index is kept for
- * the latter: this one finds it however many there are. A live order has left one
- * view before it appears in the other, so both are read by one statement.
+ * the latter: this one finds it however many there are.
  */
-static const QmStatement own_order_statement = {.name = "quantmesh.order_history",
-                                                .sql = "SELECT " ORDER_COLUMNS
-                                                       "o.fence FROM quantmesh.open_orders AS o WHERE o.account = $1 "
-                                                       "AND o.client_order_id = $2 AND o.order_id = $3::bigint"
-                                                       " UNION ALL SELECT " ORDER_COLUMNS
-                                                       "NULL FROM quantmesh.order_history AS o WHERE o.account = $1 "
-                                                       "AND o.client_order_id = $2 AND o.order_id = $3::bigint"
-                                                       " LIMIT 1",
-                                                .parameters = 3,
-                                                .repeat = QM_REPEAT_ALWAYS,
-                                                .often = true};
+static const QmStatement own_order_statement =
+    {.name = "quantmesh.all_orders",
+     .sql = "SELECT " ORDER_COLUMNS "o.fence FROM quantmesh.all_orders AS o"
+            " WHERE o.account = $1 AND o.client_order_id = $2 AND o.order_id = $3::bigint",
+     .parameters = 3,
+     .repeat = QM_REPEAT_ALWAYS,
+     .often = true};
 
 /* Any other order, at the price of reading all. */
 static const QmStatement order_statement =
-    {.name = "quantmesh.order_history",
+    {.name = "quantmesh.all_orders",
      .sql = "SELECT " ORDER_COLUMNS
-            "o.fence FROM quantmesh.open_orders AS o WHERE o.account = $1 AND o.client_order_id = $2"
-            " UNION ALL SELECT " ORDER_COLUMNS
-            "NULL FROM quantmesh.order_history AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
+            "o.fence FROM quantmesh.all_orders AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
      .parameters = 2,
      .repeat = QM_REPEAT_ALWAYS,
      .often = true};

@@ -1,5 +1,5 @@
 /*
- * The columns of quantmesh.orders and quantmesh.live_order, for what reads and writes them without SQL.
+ * The columns of quantmesh.orders, quantmesh.live_order and quantmesh.fill, for what reads and writes them without SQL.
  */
 #ifndef QM_ORDER_COLUMNS_H
 #define QM_ORDER_COLUMNS_H
@@ -60,6 +60,16 @@ enum
     LIVE_ORDER_PRICE,
     LIVE_ORDER_SLOT,
     LIVE_ORDER_COLUMNS = LIVE_ORDER_SLOT
+};
+
+/* As far as they are read. */
+enum
+{
+    FILL_ACCOUNT = 1,
+    FILL_ORDER_ID = 4,
+    FILL_QUANTITY = 8,
+    FILL_COMMISSION = 10,
+    FILL_COMMISSION_ASSET = 11
 };
 
 #endif

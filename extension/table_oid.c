@@ -17,6 +17,7 @@ static const char *const names[QM_TABLES] = {
     [QM_TABLE_ORDERS] = "orders",
     [QM_TABLE_ASSIGNMENT] = "assignment",
     [QM_TABLE_LIVE_ORDER] = "live_order",
+    [QM_TABLE_FILL] = "fill",
     [QM_INDEX_ACCOUNT] = "account_pkey",
     [QM_INDEX_MARKET] = "market_pkey",
     [QM_INDEX_INSTANCE] = "instance_pkey",
@@ -25,6 +26,7 @@ static const char *const names[QM_TABLES] = {
     [QM_INDEX_ASSIGNMENT_CURRENT] = "assignment_current",
     [QM_INDEX_LIVE_ORDER] = "live_order_pkey",
     [QM_INDEX_LIVE_ORDER_PRICE] = "live_order_price",
+    [QM_INDEX_FILL_OF_ORDER] = "fill_of_order",
 };
 
 static Oid known[QM_TABLES];

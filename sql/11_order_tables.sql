@@ -181,8 +181,8 @@ CREATE TABLE quantmesh.fill (
     CHECK (CASE kind WHEN 'trade' THEN quantity > 0 AND quantity < 1e18 ELSE quantity < 0 AND quantity > -1e18 END),
     CHECK (commission = 0 OR commission_asset IS NOT NULL)
 );
-CREATE INDEX fill_in_time ON quantmesh.fill (account, symbol, strategy, executed_at, trade_id, side, kind DESC);
 CREATE INDEX fill_of_order ON quantmesh.fill (account, order_id);
+CREATE INDEX fill_in_time ON quantmesh.fill (account, symbol, strategy, executed_at, trade_id, side, kind DESC);
 
 CREATE TABLE quantmesh.position (
     account             text COLLATE "C" NOT NULL,

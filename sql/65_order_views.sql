@@ -12,14 +12,17 @@ CREATE FUNCTION quantmesh.market_is_trusted(trusted_tag text) RETURNS boolean
 COMMENT ON FUNCTION quantmesh.market_is_trusted(text) IS
     'Whether a market of that trusted_tag may be traded; NULL on a standby and without preloading, where nothing can be. trusted_tag: of the market. For the view of markets.';
 
+CREATE FUNCTION quantmesh.order_commission(account text, order_id bigint, base_asset text, filled_quantity numeric) RETURNS numeric
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_order_commission';
+COMMENT ON FUNCTION quantmesh.order_commission(text, bigint, text, numeric) IS
+    'What an order''s fills have cost in the base asset, net of busts; NULL where the ledger has not all of them, and for who may not see the account. account, order_id: the order. base_asset: of its market. filled_quantity: of the order, to which the fills must add up. For the views of orders.';
+
 CREATE VIEW quantmesh.open_orders WITH (security_barrier) AS
     SELECT l.account, l.order_id, l.symbol, l.side, o.order_type, o.time_in_force, l.price, o.quantity, o.filled_quantity,
            trim_scale(greatest(o.quantity - o.filled_quantity - o.busted_quantity, 0)) AS open_quantity,
            CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
-           (SELECT trim_scale(coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.base_asset), 0))
-            FROM quantmesh.fill AS f JOIN quantmesh.market AS m ON m.account = f.account AND m.symbol = f.symbol
-            WHERE f.account = l.account AND f.order_id = l.order_id
-            HAVING coalesce(sum(f.quantity), 0) = o.filled_quantity) AS base_commission,
+           (SELECT quantmesh.order_commission(l.account, l.order_id, m.base_asset, o.filled_quantity)
+            FROM quantmesh.market AS m WHERE m.account = l.account AND m.symbol = l.symbol) AS base_commission,
            o.state, o.cancel_state, o.slot, o.holds_slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.send_before, o.valid_until,
            o.created_at, o.submitted_at, o.opened_at, o.cancel_requested_at, o.updated_at, o.error_code, o.error_message
@@ -69,10 +72,8 @@ CREATE VIEW quantmesh.order_history WITH (security_barrier) AS
     SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
            o.busted_quantity, trim_scale(greatest(o.reported_quantity - o.filled_quantity - o.busted_quantity, 0)) AS missing_quantity,
            CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
-           (SELECT trim_scale(coalesce(sum(f.commission) FILTER (WHERE f.commission_asset = m.base_asset), 0))
-            FROM quantmesh.fill AS f JOIN quantmesh.market AS m ON m.account = f.account AND m.symbol = f.symbol
-            WHERE f.account = o.account AND f.order_id = o.order_id
-            HAVING coalesce(sum(f.quantity), 0) = o.filled_quantity) AS base_commission,
+           (SELECT quantmesh.order_commission(o.account, o.order_id, m.base_asset, o.filled_quantity)
+            FROM quantmesh.market AS m WHERE m.account = o.account AND m.symbol = o.symbol) AS base_commission,
            o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.created_at, o.submitted_at, o.opened_at,
            o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message
@@ -114,6 +115,55 @@ COMMENT ON COLUMN quantmesh.order_history.ended_at IS 'When it ended.';
 COMMENT ON COLUMN quantmesh.order_history.updated_at IS 'When it last changed.';
 COMMENT ON COLUMN quantmesh.order_history.error_code IS 'Code of the exchange''s last refusal.';
 COMMENT ON COLUMN quantmesh.order_history.error_message IS 'Message of it.';
+
+CREATE VIEW quantmesh.all_orders WITH (security_barrier) AS
+    SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
+           o.busted_quantity, trim_scale(greatest(o.reported_quantity - o.filled_quantity - o.busted_quantity, 0)) AS missing_quantity,
+           CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
+           (SELECT quantmesh.order_commission(o.account, o.order_id, m.base_asset, o.filled_quantity)
+            FROM quantmesh.market AS m WHERE m.account = o.account AND m.symbol = o.symbol) AS base_commission,
+           o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
+           o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.created_at, o.submitted_at, o.opened_at,
+           o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message
+    FROM (SELECT x.* FROM quantmesh.orders AS x UNION ALL SELECT y.* FROM quantmesh.order_archive AS y) AS o
+    WHERE quantmesh.account_is_visible(o.account);
+COMMENT ON VIEW quantmesh.all_orders IS 'Every order: live, ended or archived. For looking up one by account and order_id; anything else reads all history.';
+COMMENT ON COLUMN quantmesh.all_orders.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.all_orders.order_id IS 'Our id.';
+COMMENT ON COLUMN quantmesh.all_orders.symbol IS 'The symbol.';
+COMMENT ON COLUMN quantmesh.all_orders.side IS 'buy or sell.';
+COMMENT ON COLUMN quantmesh.all_orders.order_type IS 'limit or market.';
+COMMENT ON COLUMN quantmesh.all_orders.time_in_force IS 'gtc, ioc or fok.';
+COMMENT ON COLUMN quantmesh.all_orders.price IS 'Limit price, in the quote asset; NULL for market orders.';
+COMMENT ON COLUMN quantmesh.all_orders.quantity IS 'Ordered quantity, in the base asset.';
+COMMENT ON COLUMN quantmesh.all_orders.filled_quantity IS 'Filled, net of busts.';
+COMMENT ON COLUMN quantmesh.all_orders.busted_quantity IS 'Taken back by the exchange.';
+COMMENT ON COLUMN quantmesh.all_orders.missing_quantity IS 'What the exchange has said was filled and we have not booked: not 0 means that fills are still to come.';
+COMMENT ON COLUMN quantmesh.all_orders.average_price IS 'Average price of its fills; NULL where there are none.';
+COMMENT ON COLUMN quantmesh.all_orders.base_commission IS 'What its fills have cost in the base asset, net of busts; NULL where not all of them are in the ledger.';
+COMMENT ON COLUMN quantmesh.all_orders.state IS 'As order_transitions has them.';
+COMMENT ON COLUMN quantmesh.all_orders.cancel_state IS 'none, requested, sent, done, rejected or unknown.';
+COMMENT ON COLUMN quantmesh.all_orders.slot IS 'The slot that it asked for; NULL for none.';
+COMMENT ON COLUMN quantmesh.all_orders.post_only IS 'Whether it must never take.';
+COMMENT ON COLUMN quantmesh.all_orders.reduce_only IS 'Whether it could only bring the position towards flat.';
+COMMENT ON COLUMN quantmesh.all_orders.strategy IS 'Whose position it changed.';
+COMMENT ON COLUMN quantmesh.all_orders.instance IS 'The registered instance that placed or claimed it.';
+COMMENT ON COLUMN quantmesh.all_orders.owner IS 'Who placed it: the instance, or the role.';
+COMMENT ON COLUMN quantmesh.all_orders.request_id IS 'The caller''s id of the request.';
+COMMENT ON COLUMN quantmesh.all_orders.origin IS 'own, adopted or external.';
+COMMENT ON COLUMN quantmesh.all_orders.replaces IS 'The order that it replaced.';
+COMMENT ON COLUMN quantmesh.all_orders.client_order_id IS 'The id that the exchange knew it by.';
+COMMENT ON COLUMN quantmesh.all_orders.attempt IS 'How often it went back to intent.';
+COMMENT ON COLUMN quantmesh.all_orders.exchange_order_id IS 'The exchange''s id; NULL where it never had it.';
+COMMENT ON COLUMN quantmesh.all_orders.fence IS 'Fence of its placing, or of its last submission; NULL after the exchange did not process it.';
+COMMENT ON COLUMN quantmesh.all_orders.created_at IS 'When it was placed.';
+COMMENT ON COLUMN quantmesh.all_orders.submitted_at IS 'When it was last given to a sender.';
+COMMENT ON COLUMN quantmesh.all_orders.opened_at IS 'When we first heard that the exchange had it.';
+COMMENT ON COLUMN quantmesh.all_orders.cancel_requested_at IS 'When somebody last asked to cancel it.';
+COMMENT ON COLUMN quantmesh.all_orders.ended_at IS 'When it ended; NULL for a live order.';
+COMMENT ON COLUMN quantmesh.all_orders.updated_at IS 'When it last changed.';
+COMMENT ON COLUMN quantmesh.all_orders.error_code IS 'Code of the exchange''s last refusal.';
+COMMENT ON COLUMN quantmesh.all_orders.error_message IS 'Message of it.';
 
 CREATE VIEW quantmesh.positions WITH (security_barrier) AS
     SELECT p.account, p.symbol, p.strategy, m.base_asset, m.quote_asset, p.quantity, p.cost,

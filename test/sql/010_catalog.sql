@@ -1,7 +1,7 @@
 -- Shows that the extension is what its contract says: every function and view with its signature, a comment on
 -- every object, nothing open to PUBLIC, pinned search paths, and no function that a parallel worker may run.
 
-SELECT plan(100);
+SELECT plan(102);
 
 -- Objects that belong to the extension, by catalog.
 CREATE TEMP VIEW member AS
@@ -93,6 +93,7 @@ INSERT INTO expected_function VALUES
 ('f', 'set_reconcile', 'account text, symbol text, policy text DEFAULT NULL::text, every interval DEFAULT NULL::interval, grace interval DEFAULT NULL::interval, blind_after interval DEFAULT NULL::interval', 'void', 'v', 4),
 ('f', 'resolve_discrepancy', 'account text, discrepancy_id bigint, resolution text', 'boolean', 'v', 0),
 ('f', 'account_is_visible', 'account text', 'boolean', 's', 0),
+('f', 'order_commission', 'account text, order_id bigint, base_asset text, filled_quantity numeric', 'numeric', 's', 0),
 ('f', 'market_is_trusted', 'trusted_tag text', 'boolean', 'v', 0),
 ('f', 'next_id', '', 'bigint', 'v', 0),
 ('f', 'current_tag', '', 'text', 'v', 0),
@@ -138,7 +139,7 @@ SELECT is_empty(
     $$ SELECT f.oid::regprocedure FROM member_function AS f, unnest(f.proargnames[1:f.pronargs]) AS a (name)
        WHERE f.proname IN ('place_order', 'place_orders', 'claim_orders', 'replace_order', 'apply_report', 'resolve_submission', 'settle_order', 'cancel_order',
                            'cancel_exchange_order', 'cancel_orders', 'resolve_cancel', 'set_market', 'set_limits', 'set_trading_state', 'halt', 'resume',
-                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted',
+                           'trust_market', 'set_baseline', 'account_is_visible', 'market_is_trusted', 'order_commission',
                            'request_snapshot', 'submit_snapshot', 'reconcile', 'set_reconcile', 'resolve_discrepancy',
                            'register_instance', 'heartbeat', 'finish_task', 'leave_instance', 'assign_market', 'instance_lease_left', 'tell_state',
                            'take_budget', 'note_budget', 'block_budget', 'set_budget_limit')
@@ -243,7 +244,7 @@ CREATE FUNCTION pg_temp.columns_of(relation regclass) RETURNS text LANGUAGE sql 
     FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 SELECT has_view('quantmesh'::name, v::name, format('view %s is there', v))
-    FROM unnest(ARRAY['locks', 'lock_waits', 'lock_metrics', 'lock_conflicts', 'lock_engine', 'order_transitions', 'open_orders', 'order_history', 'positions',
+    FROM unnest(ARRAY['locks', 'lock_waits', 'lock_metrics', 'lock_conflicts', 'lock_engine', 'order_transitions', 'open_orders', 'order_history', 'all_orders', 'positions',
                       'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks',
                       'rate_budgets']) AS v;
 SELECT is_empty(
@@ -289,6 +290,13 @@ SELECT is(pg_temp.columns_of('quantmesh.order_history'),
     'exchange_order_id text, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
     'text', 'columns of order_history');
+SELECT is(pg_temp.columns_of('quantmesh.all_orders'),
+    'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, filled_quantity numeric, '
+    'busted_quantity numeric, missing_quantity numeric, average_price numeric, base_commission numeric, state text, cancel_state text, slot text, post_only boolean, reduce_only '
+    'boolean, strategy text, instance text, owner text, request_id text, origin text, replaces bigint, client_order_id text, attempt integer, '
+    'exchange_order_id text, fence bigint, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
+    'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
+    'text', 'columns of all_orders');
 SELECT is(pg_temp.columns_of('quantmesh.positions'),
     'account text, symbol text, strategy text, base_asset text, quote_asset text, quantity numeric, cost numeric, average_price numeric, realized_profit '
     'numeric, consistent boolean, last_executed_at timestamp with time zone, last_trade_id text, updated_at timestamp with time zone', 'columns of positions');

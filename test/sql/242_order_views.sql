@@ -1,7 +1,7 @@
 -- Shows what the views say of orders through their lives, of positions, fills, commissions, markets, discrepancies and
 -- counts; and that live orders are read through their own index, not from history.
 
-SELECT plan(71);
+SELECT plan(73);
 
 -- What a query returns, one row a line.
 CREATE FUNCTION pg_temp.rows(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -46,6 +46,7 @@ SELECT is(pg_temp.rows('SELECT price, filled_quantity, busted_quantity, missing_
           '(100,1,0,0.25,99.5,canceled,done,grid,r1,t)', 'and is in order_history, with what we have not booked');
 SELECT is(pg_temp.report(100, NULL, 't3', 0.25, 100, commission => 0.0005, asset => 'BNB', at => '2024-01-01 00:00:03+00'), 'canceled', 'the missing fill comes');
 SELECT is(pg_temp.rows('SELECT filled_quantity, missing_quantity, base_commission FROM quantmesh.order_history'), '(1.25,0,0.001)', '... and nothing is missing');
+SELECT throws_ok($$ SELECT quantmesh.order_commission('v', 1, NULL, 0) $$, '22004', 'base_asset must not be null', 'a null is an error');
 BEGIN;
 DELETE FROM quantmesh.fill WHERE trade_id = 't3';
 SELECT is(pg_temp.rows('SELECT filled_quantity, base_commission FROM quantmesh.order_history'), '(1.25,)', 'without one of its fills nobody knows what it paid');
@@ -131,7 +132,8 @@ BEGIN
 END $$;
 SELECT unalike(pg_temp.plan_of(query), '%Seq Scan on orders%', format('%s reads no history', query))
 FROM unnest(ARRAY['SELECT * FROM quantmesh.open_orders', 'SELECT * FROM quantmesh.markets', 'SELECT * FROM quantmesh.halt(''v'')',
-                  'SELECT * FROM quantmesh.order_history WHERE account = ''v'' AND order_id = 17']) AS query;
+                  'SELECT * FROM quantmesh.order_history WHERE account = ''v'' AND order_id = 17',
+                  'SELECT * FROM quantmesh.all_orders WHERE account = ''v'' AND order_id = 17']) AS query;
 SELECT alike(pg_temp.plan_of('SELECT * FROM quantmesh.open_orders'), '%Index Scan using orders_pkey%loops=2)%', 'it looks up each live order');
 
 SELECT * FROM finish();

@@ -11,7 +11,7 @@ CREATE ROLE qm_rights_member IN ROLE qm_rights_trader;
 CREATE ROLE qm_rights_reader;
 CREATE ROLE qm_rights_operator;
 
-SELECT plan(1552);
+SELECT plan(1583);
 
 -- Runs one statement as a role and undoes it. Returns ok or the SQLSTATE.
 CREATE FUNCTION pg_temp.run_as(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -89,13 +89,13 @@ INSERT INTO deed VALUES
     (format('SELECT quantmesh.finish_task(''mine'', %s, ''bot'', %s, ''done'')', :bot_task, :bot_epoch), 'tmo'),
     ('SELECT quantmesh.assign_market(''mine'', ''A-USD'', ''bot'', ''test'')', 'o'),
     ('SELECT quantmesh.watch_instances()', ''), ('SELECT quantmesh.assign_markets()', ''), ('SELECT quantmesh.tell_state(''mine'', NULL, ''halted'', ''x'')', ''),
-    ('SELECT * FROM quantmesh.order_transitions', 'tmro'),
+    ('SELECT * FROM quantmesh.order_transitions', 'tmro'), ('SELECT quantmesh.order_commission(''mine'', 1, ''A'', 0)', 'tmro'),
     ('SELECT quantmesh.next_id()', ''), ('SELECT quantmesh.current_tag()', ''), ('SELECT quantmesh.lock_market(''mine'', ''A-USD'')', ''),
     ('SELECT quantmesh.markets_changed()', ''), ('SELECT quantmesh.trading_rows(''*'', NULL, true)', ''), ('SELECT quantmesh.record_action(''mine'', ''halt'', NULL, NULL, NULL)', ''),
     ('SELECT quantmesh.change_state(''mine'', NULL, ''active'', ''x'', false, ''x'')', ''), ('SELECT quantmesh.add_market(NULL)', ''), ('SELECT quantmesh.change_market(NULL, NULL)', ''),
     ('SELECT quantmesh.check_name(''x'', ''x'')', ''), ('SELECT quantmesh.derive_assets(''x'')', '');
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh.%I', v), 'tmro'
-    FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks', 'rate_budgets']) AS v;
+    FROM unnest(ARRAY['open_orders', 'order_history', 'all_orders', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'instances', 'assignments', 'tasks', 'rate_budgets']) AS v;
 INSERT INTO deed SELECT format('SELECT * FROM quantmesh_compat.%I', v), 'ro' FROM unnest(ARRAY['orders', 'trades', 'reconciliation_history']) AS v;
 CREATE TEMP TABLE data_table AS SELECT c.relname AS name FROM pg_class AS c JOIN pg_extension AS e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'quantmesh'
     UNION ALL VALUES ('rate_budget');
@@ -111,7 +111,7 @@ FROM role_letter AS r, deed AS d WHERE position(r.letter IN d.who) > 0;
 
 -- What each sees: the same views, with the rows of its accounts.
 SELECT is(pg_temp.seen_by(role, format('SELECT DISTINCT account FROM quantmesh.%I WHERE account <> ''new''', v)), want, format('%s sees %s of %s', role, replace(want, E'\n', ' '), v))
-FROM unnest(ARRAY['open_orders', 'order_history', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'assignments', 'tasks']) AS v,
+FROM unnest(ARRAY['open_orders', 'order_history', 'all_orders', 'positions', 'position_sums', 'fills', 'commissions', 'markets', 'discrepancies', 'order_metrics', 'order_denials', 'assignments', 'tasks']) AS v,
      (VALUES ('qm_rights_trader', '(mine)'), ('qm_rights_member', '(mine)'), ('qm_rights_reader', E'(mine)\n(other)'), ('qm_rights_operator', E'(mine)\n(other)')) AS r (role, want);
 SELECT is(pg_temp.seen_by(role, 'SELECT instance, registered_for FROM quantmesh.instances'), want, format('%s sees instances of its accounts', role))
 FROM (VALUES ('qm_rights_trader', '(bot,{mine:*})'), ('qm_rights_reader', E'("other bot",{other:*})\n(bot,{mine:*})')) AS r (role, want);
@@ -119,6 +119,8 @@ SELECT is(pg_temp.seen_by('qm_rights_trader', 'SELECT account FROM quantmesh.ope
 SELECT is(pg_temp.seen_by('qm_rights_reader', 'SELECT exchange, count(*) FROM quantmesh_compat.trades GROUP BY exchange'), '', 'a reader reads quantmesh_compat');
 SELECT is(pg_temp.seen_by('qm_rights_trader', 'SELECT a, quantmesh.account_is_visible(a) FROM unnest(ARRAY[''mine'', ''other'', ''*'', ''min'', ''mine2'', '''', NULL]) AS a'),
           E'("",f)\n(*,f)\n(,f)\n(min,f)\n(mine,t)\n(mine2,f)\n(other,f)', 'account_is_visible');
+SELECT is(pg_temp.seen_by('qm_rights_trader', 'SELECT a, quantmesh.order_commission(a, 1, ''A'', 0) FROM unnest(ARRAY[''mine'', ''other'']) AS a'),
+          E'(mine,0)\n(other,)', 'order_commission says nothing of another account');
 
 -- A function of the trader's own does not get at rows behind the view's filter.
 CREATE FUNCTION pg_temp.leak(value text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'leaked %', value; PERFORM 1 / (value = 'mine')::int; RETURN true; END $$;
