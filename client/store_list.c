@@ -188,17 +188,21 @@ qm_sqlite_open_orders(QmStore *store, const char *account, const char *symbol, c
     return answer((QmSqlite *) store, list_orders, &question, (void **) list, count);
 }
 
-/* find_order finds an order by its client order id. */
+/*
+ * find_order finds an order by its client order id. The plus keeps SQLite from reading
+ * all orders of the account in the order asked for, instead of the index that finds one.
+ */
 static void
 find_order(QmSqlite *store, void *argument)
 {
     Question *question = argument;
-    sqlite3_stmt *statement = qm_sql(store,
-                                     "SELECT " ORDER_COLUMNS
-                                     " FROM orders WHERE account = ? AND client_order_id = ? ORDER BY order_id LIMIT 1",
-                                     "tt",
-                                     question->account,
-                                     question->client_order_id);
+    sqlite3_stmt *statement =
+        qm_sql(store,
+               "SELECT " ORDER_COLUMNS
+               " FROM orders WHERE account = ? AND client_order_id = ? ORDER BY +order_id LIMIT 1",
+               "tt",
+               question->account,
+               question->client_order_id);
 
     if (qm_sql_next(store, statement))
     {

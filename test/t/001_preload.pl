@@ -70,7 +70,7 @@ my %needs_preload = (
 	change_exposure    => "SELECT quantmesh.change_exposure('a', 'S', 0, 0, 0, 0)",
 	recompute_position => "SELECT quantmesh.recompute_position('a', 'S', 'grid')",
 );
-my @works_everywhere = qw(account_is_visible instance_lease_left load_strategy_state market_is_trusted markets_changed order_key order_transition_rows rights_changed version worker_notice);
+my @works_everywhere = qw(account_is_visible instance_lease_left load_strategy_state market_is_trusted markets_changed order_commission order_key order_transition_rows rights_changed version worker_notice);
 
 my $hint = qr/HINT:.*shared_preload_libraries.*restart/s;
 my $node = qm_node('plain', preload => 0, extension => 0);
