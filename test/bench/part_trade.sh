@@ -89,9 +89,10 @@ AWK
 
 # part_trade measures rounds of both kinds.
 part_trade() {
-    local round QM_PROGRAM=$PWD/client/build/quantmesh
-    if [[ ! -x $QM_PROGRAM ]]; then
-        make -s -j2 -C client >"$QM_LOG/build.log" 2>&1 || qm_fail "the program was not built: $(tail -n 3 "$QM_LOG/build.log")"
+    local round
+    if [[ -z ${QM_PROGRAM:-} ]]; then # not what a working tree may have lying about: it may be of another day
+        QM_PROGRAM=$QM_SCRATCH/client/quantmesh
+        make -s -j2 -C client BUILD="$QM_SCRATCH/client" "$QM_PROGRAM" >"$QM_LOG/build.log" 2>&1 || qm_fail "the program was not built: $(tail -n 3 "$QM_LOG/build.log")"
     fi
     trade_database "BTCUSDT:BTC:0.01:0.00001"
     trade_setup >"$QM_SCRATCH/trade.json"
