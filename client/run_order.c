@@ -17,6 +17,7 @@
 
 #define ASK_PAUSE_MIN_MS 200
 #define ASK_PAUSE_MAX_MS 5000
+#define ASK_PROOF_MS 1000 /* between the answers that prove an order absent */
 #define ASK_OPEN_MS 30000 /* an order that was open and is not there any more: rarely */
 
 static void asked(void *argument, const QmExchangeAnswer *answer);
@@ -223,16 +224,27 @@ not_there(QmRunOrder *order, const QmExchangeAnswer *answer)
     ask_later(order);
 }
 
-/* ask_later has an order asked for again, after a pause that grows; one that was open and is not there, rarely. */
+/*
+ * ask_later has an order asked for again, after a pause that grows; one that was open
+ * and is not there, rarely. One that may be proved absent is asked for as soon as an
+ * answer counts: until then it holds its slot, and an instance that ends waits for it.
+ */
 static void
 ask_later(QmRunOrder *order)
 {
     int64_t limit_ms = order->pause_ms >= ASK_OPEN_MS ? ASK_OPEN_MS : ASK_PAUSE_MAX_MS;
+    int64_t counts_ms = (order->deadline_us - qm_run_wall_us()) / 1000 + 1;
+    int64_t pause_ms;
 
     order->pause_ms = order->pause_ms == 0 ? ASK_PAUSE_MIN_MS : order->pause_ms * 2;
     if (order->pause_ms > limit_ms)
         order->pause_ms = limit_ms;
-    order->due_ns = qm_run_now_ns() + order->pause_ms * QM_NS_PER_MS;
+    pause_ms = order->pause_ms;
+    if (order->phase == QM_RUN_UNKNOWN && counts_ms > 0 && pause_ms > counts_ms)
+        pause_ms = counts_ms;
+    if (order->absent > 0 && pause_ms > ASK_PROOF_MS)
+        pause_ms = ASK_PROOF_MS;
+    order->due_ns = qm_run_now_ns() + pause_ms * QM_NS_PER_MS;
 }
 
 /*
