@@ -234,6 +234,13 @@ struct QmRun
     int64_t steps;
 };
 
+/*
+ * Fields of a line of the log that name a market, and one of its orders: of a QmRunOrder, a QmPlacement, whatever has
+ * an order_id and a client_order_id. By these names an operator finds all that was said of an order.
+ */
+#define QM_LOG_MARKET(market) "account", (market)->account->name, "symbol", (market)->config->symbol
+#define QM_LOG_ORDER(order) "order", QM_LOG_NUMBER((order)->order_id), "client_order_id", (order)->client_order_id
+
 /* run.c */
 extern QmExit qm_run_instance(const QmRunOptions *options);
 extern int64_t qm_run_now_ns(void);

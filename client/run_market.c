@@ -57,10 +57,7 @@ qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters)
         qm_log(&market->run->log,
                QM_LOG_ERROR,
                "the market's filters do not fit the grid",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol,
+               QM_LOG_MARKET(market),
                "reason",
                error.message);
 }
@@ -73,10 +70,7 @@ tell_halt(QmRunMarket *market, const QmExchangeMarket *filters)
     qm_log(&market->run->log,
            market->halted ? QM_LOG_WARN : QM_LOG_INFO,
            market->halted ? "the exchange has halted the market: no orders until it goes on" : "the market goes on",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
+           QM_LOG_MARKET(market),
            "status",
            filters->status);
 }
@@ -101,15 +95,7 @@ make_grid(QmRunMarket *market, const QmExchangeMarket *filters)
     market->grid = qm_grid_new(&options, &error);
     if (market->grid != NULL)
         return true;
-    qm_log(&market->run->log,
-           QM_LOG_ERROR,
-           "the grid cannot be made",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
-           "reason",
-           error.message);
+    qm_log(&market->run->log, QM_LOG_ERROR, "the grid cannot be made", QM_LOG_MARKET(market), "reason", error.message);
     qm_run_stop(market->run, "a grid cannot be made", QM_EXIT_CONFIG);
     return false;
 }
@@ -227,10 +213,7 @@ load(QmRunMarket *market)
         qm_log(&run->log,
                QM_LOG_ERROR,
                "the grid's state cannot be read",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol,
+               QM_LOG_MARKET(market),
                "reason",
                error.message);
         qm_run_stop(run, "a grid's state cannot be read", QM_EXIT_INTERNAL);
@@ -273,10 +256,7 @@ reconcile(QmRunMarket *market)
         qm_log(&run->log,
                QM_LOG_ERROR,
                "the grid cannot read its orders or its position",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol,
+               QM_LOG_MARKET(market),
                "position",
                before);
     qm_free(orders);

@@ -211,14 +211,8 @@ not_there(QmRunOrder *order, const QmExchangeAnswer *answer)
         qm_log(&order->market->run->log,
                QM_LOG_WARN,
                "the exchange does not know an order that was open",
-               "account",
-               order->market->account->name,
-               "symbol",
-               order->market->config->symbol,
-               "order",
-               QM_LOG_NUMBER(order->order_id),
-               "client_order_id",
-               order->client_order_id);
+               QM_LOG_MARKET(order->market),
+               QM_LOG_ORDER(order));
         order->pause_ms = ASK_OPEN_MS;
     }
     ask_later(order);
@@ -318,14 +312,8 @@ absence_told(QmRunOrder *order)
     qm_log(&order->market->run->log,
            QM_LOG_WARN,
            "an order was never accepted",
-           "account",
-           order->market->account->name,
-           "symbol",
-           order->market->config->symbol,
-           "order",
-           QM_LOG_NUMBER(order->order_id),
-           "client_order_id",
-           order->client_order_id,
+           QM_LOG_MARKET(order->market),
+           QM_LOG_ORDER(order),
            "side",
            order->side,
            "price",

@@ -162,13 +162,7 @@ recording_failed(Batch *batch, QmCode code)
     }
     if (changed)
     {
-        qm_log(&run->log,
-               QM_LOG_INFO,
-               "another instance has gone on with the grid",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol);
+        qm_log(&run->log, QM_LOG_INFO, "another instance has gone on with the grid", QM_LOG_MARKET(market));
         qm_run_resync(market, "the grid's state has changed");
         market->loaded = false;
         return;
@@ -203,10 +197,7 @@ recorded(Batch *batch, size_t number)
         qm_log(&market->run->log,
                answer == QM_GRID_DENIED ? QM_LOG_WARN : QM_LOG_INFO,
                "not placed",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol,
+               QM_LOG_MARKET(market),
                "outcome",
                qm_outcome_name(placement->outcome),
                "reason",
@@ -249,14 +240,8 @@ replayed(Batch *batch, size_t number)
     qm_log(&market->run->log,
            QM_LOG_INFO,
            "an order was placed before, and is asked for",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
-           "order",
-           QM_LOG_NUMBER(batch->placements[number].order_id),
-           "client_order_id",
-           batch->placements[number].client_order_id);
+           QM_LOG_MARKET(market),
+           QM_LOG_ORDER(&batch->placements[number]));
 }
 
 /* known makes the placed order one of the market's live ones. */
@@ -371,14 +356,8 @@ log_placed(const QmRunOrder *order)
     qm_log(&market->run->log,
            QM_LOG_INFO,
            "order",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
-           "order",
-           QM_LOG_NUMBER(order->order_id),
-           "client_order_id",
-           order->client_order_id,
+           QM_LOG_MARKET(market),
+           QM_LOG_ORDER(order),
            "side",
            order->side,
            "price",

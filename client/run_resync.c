@@ -50,10 +50,7 @@ qm_run_resync(QmRunMarket *market, const char *why)
     qm_log(&market->run->log,
            why == NULL ? QM_LOG_DEBUG : QM_LOG_INFO,
            "synchronizing",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
+           QM_LOG_MARKET(market),
            "why",
            why);
     market->sync = QM_RUN_STALE;
@@ -261,14 +258,8 @@ look_for_gaps(QmRunMarket *market)
         qm_log(&market->run->log,
                QM_LOG_ERROR,
                "the exchange shows no trades for all that it says is filled",
-               "account",
-               market->account->name,
-               "symbol",
-               market->config->symbol,
-               "order",
-               QM_LOG_NUMBER(order->order_id),
-               "client_order_id",
-               order->client_order_id,
+               QM_LOG_MARKET(market),
+               QM_LOG_ORDER(order),
                "reported",
                order->reported);
         if (!qm_run_state_is_live(order->state))
@@ -337,10 +328,7 @@ synchronized(QmRunMarket *market)
     qm_log(&market->run->log,
            market->sync_quietly ? QM_LOG_DEBUG : QM_LOG_INFO,
            "synchronized",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
+           QM_LOG_MARKET(market),
            "live_orders",
            QM_LOG_NUMBER((int64_t) market->order_count));
     qm_run_account_drain(market->account);
@@ -366,10 +354,7 @@ again_later(QmRunMarket *market, const QmExchangeAnswer *answer)
     qm_log(&market->run->log,
            strcmp(market->sync_said, answer->message) == 0 ? QM_LOG_DEBUG : QM_LOG_WARN,
            "not synchronized yet",
-           "account",
-           market->account->name,
-           "symbol",
-           market->config->symbol,
+           QM_LOG_MARKET(market),
            "reason",
            answer->message);
     qm_text_copy(market->sync_said, sizeof(market->sync_said), answer->message);
