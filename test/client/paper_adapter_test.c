@@ -296,6 +296,31 @@ test_not_processed(void **state)
     assert_int_equal(kept.status, 429);
     assert_int_equal(kept.cause, QM_CAUSE_THROTTLED);
     assert_true(kept.retry_after_ms >= 1000);
+    /* Too many orders, and cancels and queries go on. */
+    assert_int_equal(place("n3", "buy", "20000.00", true).outcome, QM_EXCHANGE_DONE);
+    fault("{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 1, \"code\": -1015, \"wait_s\": 30}");
+    kept = place("n4", "buy", "20000.00", true);
+    assert_int_equal(kept.status, 429);
+    assert_int_equal(kept.code, -1015);
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
+    assert_int_equal(kept.retry_after_ms, 30000);
+    assert_string_equal(query("n3").state, "NEW");
+    assert_string_equal(cancel("n3").state, "CANCELED");
+}
+
+/* Shut out by the answer to a subscription: nothing is asked for until that is over, then all is as before. */
+static void
+test_shut_out(void **state)
+{
+    int64_t begin_us = qt_now_us();
+
+    (void) state;
+    fault("{\"kind\": \"limited\", \"endpoint\": \"stream\", \"value\": 418, \"count\": 1, \"wait_s\": 1}");
+    assert_int_equal(exchange->functions->watch_account(exchange), QM_OK);
+    RUN_UNTIL(heard.user_down, 1);
+    assert_int_equal(query("none").cause, QM_CAUSE_ABSENT);
+    assert_true(qt_now_us() - begin_us >= 1000000);
+    RUN_UNTIL(heard.user_up, 1);
 }
 
 /* Delays: before the engine, and behind it beyond the client's patience. */
@@ -398,6 +423,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_resync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lost_replies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_processed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_shut_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_delays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lag, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, tear_down),
