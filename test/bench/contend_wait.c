@@ -88,6 +88,8 @@ handoff_worker(Share *share, const Contender *contender, int number, int waiters
     atomic_fetch_add(&share->ready, 1);
     while (!atomic_load(&share->go))
         usleep(100);
+    usleep((unsigned) random() %
+           (unsigned) (contender->poll_us + 1)); /* those who ask at intervals do not all ask at once */
     do
     {
         int64_t had;
