@@ -157,13 +157,10 @@ main(int count, char **arguments)
     check("orders placed a second", "rate", cpu_us, flush_us, cores);
     check("lives a second", "lives", needed("life_cpu_us"), flush_us * needed("life_commits"), cores);
     lives = first_limit(cores);
-    by_connections = fmin(CONNECTIONS_MAX, MEMORY_USABLE * needed("memory_kb") / needed("backend_kb")) / INSTANCE_CONNECTIONS;
+    by_connections =
+        fmin(CONNECTIONS_MAX, MEMORY_USABLE * needed("memory_kb") / needed("backend_kb")) / INSTANCE_CONNECTIONS;
     line("lives of orders a second, one primary", 0, "carried", "lives_per_s", lives);
-    line("instances",
-         0,
-         "carried",
-         "instances",
-         fmin(lives / INSTANCE_ORDERS_PER_S, by_connections));
+    line("instances", 0, "carried", "instances", fmin(lives / INSTANCE_ORDERS_PER_S, by_connections));
     line("their markets",
          0,
          "carried",
