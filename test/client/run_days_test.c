@@ -150,6 +150,64 @@ without_money_it_waits(void **state)
     (void) qt_trader_done(&trader, 20);
 }
 
+/* orders_from counts the orders that the exchange has taken from so many minutes of its data on. */
+static int
+orders_from(int minute)
+{
+    FILE *file = fopen(trader.audit, "r");
+    char line[16384];
+    json_int_t begin_ms = 0;
+    int count = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+    {
+        json_t *event = json_loads(line, 0, NULL);
+        json_int_t at_ms = qt_paper_whole(event, "at_ms");
+
+        begin_ms = begin_ms == 0 ? at_ms : begin_ms;
+        count += strcmp(qt_paper_text(event, "event"), "order") == 0 && at_ms >= begin_ms + minute * INT64_C(60000);
+        json_decref(event);
+    }
+    fclose(file);
+    return count;
+}
+
+/* poor_day lets a day pass with money for six orders, and all orders ended in its twentieth minute. */
+static int
+poor_day(const char *halt)
+{
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader,
+                    "{\"kind\": \"adjust\", \"account\": \"main\", \"asset\": \"USDT\", \"amount\": \"-99400\", "
+                    "\"in_ms\": 60000}");
+    if (halt != NULL)
+        qt_trader_fault(&trader, halt);
+    qt_trader_fault(&trader, "{\"kind\": \"cancel_orders\", \"in_ms\": 1200000}");
+    qt_trader_run_to_end(&trader);
+    (void) qt_trader_done(&trader, 20);
+    return orders_from(40);
+}
+
+/*
+ * The market is halted, and what the grid wishes meanwhile is put off, again and
+ * again: that costs nothing. Once the market goes on it buys and sells as on a day
+ * without a halt.
+ */
+static void
+what_is_put_off_costs_nothing(void **state)
+{
+    int without;
+    int with;
+
+    (void) state;
+    without = poor_day(NULL);
+    with = poor_day("{\"kind\": \"halt\", \"symbol\": \"BTCUSDT\", \"in_ms\": 1200000, \"for_ms\": 600000}");
+    print_message("%d orders after a halt, %d without it\n", with, without);
+    assert_int_equal(qt_trader_logged(&trader, "has halted the market"), 1);
+    assert_in_range(with, without * 3 / 4, without * 5 / 4);
+}
+
 /*
  * The exchange says of every order that the balance is too small, although it is not:
  * purchases pause for margin_lock_duration_seconds each time, a sale waits as long.
@@ -294,6 +352,7 @@ main(void)
         cmocka_unit_test(events_come_before_replies),
         cmocka_unit_test(changed_filters_are_taken_over),
         cmocka_unit_test(without_money_it_waits),
+        cmocka_unit_test(what_is_put_off_costs_nothing),
         cmocka_unit_test(what_is_refused_for_want_of_money_waits),
         cmocka_unit_test(what_the_exchange_ends_is_placed_anew),
         cmocka_unit_test(what_somebody_else_cancels_is_told),
