@@ -150,8 +150,8 @@ without_prices_nothing_is_bought(void **state)
     qt_trader_until_said(&trader, "prices are heard", 2);
     end_live(pid);
     qt_proxy_stop(&proxy);
-    assert_int_equal(orders_between("prices are not heard", "the grid goes on", "side=buy"), 0);
-    assert_true(orders_between("prices are not heard", "the grid goes on", "side=sell") > 0);
+    assert_int_equal(orders_between("prices are not heard", "prices are heard", "side=buy"), 0);
+    assert_true(orders_between("prices are not heard", "prices are heard", "side=sell") > 0);
     assert_true(orders_between("the grid goes on", "stopping", "side=buy") > 0);
     assert_int_equal(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "why=silence"), 1);
     assert_true(qt_trader_said(&trader, " warn ", "prices are not heard", "account=binance", "stop loss") >= 1);
