@@ -273,6 +273,7 @@ qm_grid_price(QmGrid *grid, const char *price, int64_t now_us)
     if (!qm_grid_read_small(price, &read) || read < grid->market.tick)
         return false;
     grid->price = read;
+    grid->silent = false;
     if (grid->state.anchor == 0)
     {
         grid->state.anchor = qm_grid_floor(read, grid->market.tick);
@@ -280,6 +281,13 @@ qm_grid_price(QmGrid *grid, const char *price, int64_t now_us)
     }
     qm_grid_risk_price(grid, now_us);
     return true;
+}
+
+/* qm_grid_silence says that prices are not heard from now on. */
+void
+qm_grid_silence(QmGrid *grid)
+{
+    grid->silent = true;
 }
 
 /* read_free reads a free balance; NULL is not known. A balance that is beyond all orders counts as the greatest number. */
@@ -300,12 +308,33 @@ qm_grid_balances(QmGrid *grid, const char *free_quote, const char *free_base)
 {
     QmGridNumber quote;
     QmGridNumber base;
+    QmGridSlot *slot;
 
     if (!read_free(free_quote, &quote) || !read_free(free_base, &base))
         return false;
     grid->free_quote = quote;
     grid->free_base = base;
+    for (int i = 0; (slot = qm_grid_slot_at(grid, i)) != NULL; i++)
+        slot->order.reserved = 0;
+    for (int i = 0; i < grid->state.past_count; i++)
+        grid->state.past[i].order.reserved = 0;
     return true;
+}
+
+/*
+ * qm_grid_give_back makes free again what an order took that the exchange does not
+ * have: no news of balances will come of it. What is free is told too high where the
+ * exchange has it all the same, and that ends with its next news; what is told too
+ * low may stay so for ever.
+ */
+void
+qm_grid_give_back(QmGrid *grid, QmGridOrder *order)
+{
+    if (order->side == QM_GRID_BUY)
+        grid->free_quote += order->reserved;
+    else
+        grid->free_base += order->reserved;
+    order->reserved = 0;
 }
 
 /* qm_grid_changed says whether the state differs from what was saved. */
@@ -409,7 +438,8 @@ qm_grid_pause_name(QmGridPause pause)
                                         "slots",
                                         "orders",
                                         "reconcile",
-                                        "exit"};
+                                        "exit",
+                                        "silence"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if ((unsigned) pause == 1U << i)

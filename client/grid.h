@@ -136,7 +136,7 @@ typedef enum QmGridAnswer
     QM_GRID_PLACED,    /* recorded: order_id and client_order_id are its; also where it was replayed */
     QM_GRID_SKIPPED,   /* another session was busy at the level: soon again */
     QM_GRID_DUPLICATE, /* the slot has a live order that the grid does not know: qm_grid_wants_reconcile */
-    QM_GRID_DENIED,    /* by the database: the slot rests, for VALID_UNTIL_PASSED it does not */
+    QM_GRID_DENIED,    /* by the database: the slot rests, or all of its side */
     QM_GRID_UNCERTAIN, /* nobody knows: the wish comes again as it was */
     QM_GRID_NOT_PLACED /* the call as a whole has failed, nothing was recorded: the wish is forgotten, unless it was one again */
 } QmGridAnswer;
@@ -191,7 +191,8 @@ typedef enum QmGridPause
     QM_GRID_PAUSE_SLOTS = 1 << 11,     /* purchases: QM_GRID_SLOTS_MAX */
     QM_GRID_PAUSE_ORDERS = 1 << 12,    /* purchases: cleanup_threshold live orders */
     QM_GRID_PAUSE_RECONCILE = 1 << 13, /* everything: qm_grid_reconcile is due, at a start or after late news */
-    QM_GRID_PAUSE_EXIT = 1 << 14       /* everything: qm_grid_exit was called */
+    QM_GRID_PAUSE_EXIT = 1 << 14,      /* everything: qm_grid_exit was called */
+    QM_GRID_PAUSE_SILENCE = 1 << 15    /* purchases: qm_grid_silence, and no price since */
 } QmGridPause;
 
 /* Numbers for people, logs and metrics. */
@@ -263,6 +264,13 @@ extern QM_MUST_CHECK bool qm_grid_candle(QmGrid *grid, const char *symbol, int64
                                          const char *volume, bool closed, int64_t now_us);
 extern QM_MUST_CHECK bool qm_grid_balances(QmGrid *grid, const char *free_quote, const char *free_base);
 extern QmGridEffect qm_grid_order(QmGrid *grid, const QmGridOrderEvent *event, int64_t now_us);
+
+/*
+ * qm_grid_silence says that prices are not heard from now on: there are no purchases
+ * until the next one is told. Losses and profits are not seen meanwhile, for they are
+ * those at the last price.
+ */
+extern void qm_grid_silence(QmGrid *grid);
 
 /* qm_grid_stored takes an order as the store has it at this moment; qm_grid_unknown, that the store has no such order. */
 extern QmGridEffect qm_grid_stored(QmGrid *grid, const QmStoredOrder *order, int64_t now_us);

@@ -32,17 +32,21 @@ is_of_order(const char *reason)
     return false;
 }
 
-/* denied lets the slot, or all of its side, rest. A wish that came too late was simply not placed. */
+/*
+ * denied lets the slot, or all of its side, rest. A wish that came too late may come
+ * once more, but not at once: where the store's clock is ahead, all of them come too
+ * late.
+ */
 static void
 denied(QmGrid *grid, QmGridSlot *slot, const char *reason, int64_t now_us)
 {
     QmGridSide side = slot->order.side;
 
-    if (strcmp(reason, "VALID_UNTIL_PASSED") == 0)
-        return;
     if (strcmp(reason, "REDUCE_ONLY") == 0)
         grid->wants_reconcile = true;
-    if (is_of_order(reason))
+    if (strcmp(reason, "VALID_UNTIL_PASSED") == 0)
+        rest(slot, now_us + grid->terms.retry_us);
+    else if (is_of_order(reason))
         rest(slot, now_us + QM_GRID_DENIED_US);
     else
         grid->hold_until_us[side] = now_us + QM_GRID_HOLD_US;
@@ -63,6 +67,7 @@ placed(QmGrid *grid, const QmGridWish *wish, QmGridSlot *slot, int64_t order_id,
 
     if (slot != NULL && (qm_grid_slot_of_order(grid, order_id) != NULL || qm_grid_past_find(grid, order_id) != NULL))
     {
+        qm_grid_give_back(grid, &slot->order);
         qm_grid_end(grid, slot);
         return;
     }
@@ -109,6 +114,7 @@ qm_grid_placed(QmGrid *grid, const QmGridWish *wish, QmGridAnswer answer, const 
             denied(grid, slot, reason == NULL ? "" : reason, now_us);
             break;
     }
+    qm_grid_give_back(grid, &slot->order);
     qm_grid_end(grid, slot);
 }
 
@@ -176,9 +182,13 @@ qm_grid_unknown(QmGrid *grid, int64_t order_id)
     QmGridPast *past = qm_grid_past_find(grid, order_id);
 
     if (slot != NULL)
+    {
+        qm_grid_give_back(grid, &slot->order);
         qm_grid_end(grid, slot);
+    }
     else if (past != NULL)
     {
+        qm_grid_give_back(grid, &past->order);
         past->order.kind = QM_GRID_ENDED;
         past->order.unsure = false;
     }

@@ -69,6 +69,7 @@ typedef struct QmGridOrder
     QmGridNumber fee;        /* in the base asset, as told, of fee_filled */
     QmGridNumber fee_filled; /* how much of filled that covers */
     QmGridNumber fee_booked; /* taken off the slot: told and estimated */
+    QmGridNumber reserved; /* taken off what is free since balances were told, in the asset that the order pays with */
     char client_id[QM_GRID_CLIENT_ID_SIZE];
     char request[QM_GRID_REQUEST_SIZE];
 } QmGridOrder;
@@ -172,6 +173,7 @@ struct QmGrid
     QmGridMarket market;
     QmGridState state;
     QmGridNumber price; /* 0: none yet */
+    bool silent;        /* prices may have been missed since the last one */
     QmGridNumber peak_saved;
     QmGridNumber free_quote; /* less what was wished since it was told; -1: not known */
     QmGridNumber free_base;
@@ -201,6 +203,7 @@ extern QmGridNumber qm_grid_floor(QmGridNumber number, QmGridNumber unit);
 
 /* grid.c */
 extern void qm_grid_fit_anchor(QmGrid *grid);
+extern void qm_grid_give_back(QmGrid *grid, QmGridOrder *order);
 
 /* grid_slot.c */
 extern void qm_grid_doubt(QmGrid *grid);

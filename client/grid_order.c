@@ -174,11 +174,20 @@ revive(QmGrid *grid, QmGridPast *past)
     past->order.why = QM_GRID_WHY_CLASH;
 }
 
+/* was_accepted says whether an order that has ended had been at the exchange, which tells of balances then. */
+static bool
+was_accepted(QmOrderState state)
+{
+    return state != QM_ORDER_REJECTED && state != QM_ORDER_ABORTED && state != QM_ORDER_NEVER_ACCEPTED;
+}
+
 /* ended lets go of an order that is not alive any more. */
 static void
 ended(QmGrid *grid, QmGridOrder *order, QmGridSlot *slot, const News *news)
 {
     grid->changed = true;
+    if (!was_accepted(news->state))
+        qm_grid_give_back(grid, order);
     if (slot == NULL)
     {
         order->kind = QM_GRID_ENDED;

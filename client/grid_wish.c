@@ -16,8 +16,9 @@
 #define PAUSES_ALL                                                                                   \
     (QM_GRID_PAUSE_NO_PRICE | QM_GRID_PAUSE_FILTERS | QM_GRID_PAUSE_RECONCILE | QM_GRID_PAUSE_EXIT | \
      QM_GRID_PAUSE_CLOSING)
-#define PAUSES_BUYS \
-    (QM_GRID_PAUSE_SAFETY | QM_GRID_PAUSE_RISK | QM_GRID_PAUSE_MARGIN | QM_GRID_PAUSE_TREND | QM_GRID_PAUSE_STOP_LOSS)
+#define PAUSES_BUYS                                                                           \
+    (QM_GRID_PAUSE_SAFETY | QM_GRID_PAUSE_RISK | QM_GRID_PAUSE_MARGIN | QM_GRID_PAUSE_TREND | \
+     QM_GRID_PAUSE_STOP_LOSS | QM_GRID_PAUSE_SILENCE)
 
 /* One call of qm_grid_wishes. */
 typedef struct Turn
@@ -341,7 +342,7 @@ sell(Turn *turn)
         if (grid->free_base >= 0 && grid->free_base < order.quantity)
             continue;
         if (grid->free_base >= 0)
-            grid->free_base -= order.quantity;
+            grid->free_base -= order.reserved = order.quantity;
         if (turn->lowest_sell == 0 || order.price < turn->lowest_sell)
             turn->lowest_sell = order.price;
         wish(turn, slot, &order);
@@ -412,7 +413,7 @@ buy_level(Turn *turn, QmGridNumber level)
     if (slot == NULL)
         return QM_GRID_PAUSE_SLOTS;
     if (grid->free_quote >= 0)
-        grid->free_quote -= cost;
+        grid->free_quote -= order.reserved = cost;
     wish(turn, slot, &order);
     return 0;
 }
@@ -504,6 +505,7 @@ pauses_of(QmGrid *grid, int64_t now_us)
     pauses |= now_us < state->margin_until_us ? QM_GRID_PAUSE_MARGIN : 0;
     pauses |= grid->terms.trend_filter && qm_grid_trend_down(grid) ? QM_GRID_PAUSE_TREND : 0;
     pauses |= state->stop_loss_since_us != 0 ? QM_GRID_PAUSE_STOP_LOSS : 0;
+    pauses |= grid->silent ? QM_GRID_PAUSE_SILENCE : 0;
     return pauses;
 }
 

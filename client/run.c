@@ -370,6 +370,9 @@ next_due(QmRun *run)
             due_ns = ask_ns;
         if (market->sync == QM_RUN_STALE && market->sync_due_ns < due_ns && market->sync_due_ns > qm_run_now_ns())
             due_ns = market->sync_due_ns;
+        if (market->more)
+            due_ns = qm_run_now_ns();
+        market->more = false;
         if (market->dirty && market->account->retry_ns < due_ns && market->account->retry_ns > qm_run_now_ns())
             due_ns = market->account->retry_ns;
         if (market->account->orders_retry_ns < due_ns && market->account->orders_retry_ns > qm_run_now_ns())

@@ -121,6 +121,8 @@ struct QmRunMarket
     int64_t state_version;
     bool owned;  /* this instance's to trade */
     bool dirty;  /* something has happened since its last turn */
+    bool more;   /* its last turn has ended before its wishes did: the next is due at once */
+    bool silent; /* prices may have been missed since the last one */
     bool loaded; /* the grid has the stored state */
     bool filters_known;
     bool filters_due;       /* they have changed: read them again */
@@ -277,6 +279,7 @@ extern QmRunMarket *qm_run_account_market(QmRunAccount *account, const char *sym
 extern void qm_run_market_filters(QmRunMarket *market, const QmExchangeMarket *filters);
 extern void qm_run_market_turn(QmRunMarket *market);
 extern void qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us);
+extern void qm_run_market_silence(QmRunMarket *market);
 extern int64_t qm_run_market_wall(const QmRunMarket *market, int64_t time_us);
 extern QmStrategyState qm_run_market_state(const QmRunMarket *market, const char *document);
 extern int64_t qm_run_market_now(const QmRunMarket *market);

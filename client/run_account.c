@@ -31,6 +31,7 @@ static void listen(void *argument, const QmExchangeEvent *event);
 static void warn_once(QmRunAccount *account, int kind, const char *message, const char *why);
 static void stream_up(QmRunAccount *account);
 static void stream_down(QmRunAccount *account, const char *why);
+static void prices_down(QmRunAccount *account, const char *why);
 static void heard_report(QmRunAccount *account, const QmExchangeEvent *event);
 static void heard_candle(QmRunAccount *account, const QmExchangeEvent *event);
 static void take_balances(QmRunAccount *account, const QmExchangeBalance *list, size_t count);
@@ -176,8 +177,7 @@ listen(void *argument, const QmExchangeEvent *event)
             qm_log(log, QM_LOG_INFO, "prices are heard", "account", account->name);
             break;
         case QM_HEARD_MARKET_DOWN:
-            account->market_up = false;
-            warn_once(account, SAID_PRICES, "prices are not heard", event->text);
+            prices_down(account, event->text);
             break;
         case QM_HEARD_NOTICE:
             warn_once(account, SAID_NOTICE, "notice", event->text);
@@ -227,6 +227,25 @@ stream_down(QmRunAccount *account, const char *why)
     {
         if (run->markets[i].account == account)
             qm_run_resync(&run->markets[i], why);
+    }
+}
+
+/* prices_down stops purchases: what the market does meanwhile is not seen, and no loss is. Sales and cancels go on. */
+static void
+prices_down(QmRunAccount *account, const char *why)
+{
+    QmRun *run = account->run;
+
+    account->market_up = false;
+    warn_once(account,
+              SAID_PRICES,
+              "prices are not heard: nothing is bought, and neither a stop loss nor a trailing profit acts, until they "
+              "are",
+              why);
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        if (run->markets[i].account == account)
+            qm_run_market_silence(&run->markets[i]);
     }
 }
 

@@ -138,10 +138,21 @@ void
 qm_run_market_price(QmRunMarket *market, const char *price, int64_t time_us)
 {
     market->data_us = time_us;
+    market->silent = false;
     qm_text_copy(market->price, sizeof(market->price), price);
     market->dirty = true;
     if (market->grid != NULL && market->loaded)
         tell_price(market);
+}
+
+/* qm_run_market_silence tells the grid that prices are not heard: it buys nothing before the next one. */
+void
+qm_run_market_silence(QmRunMarket *market)
+{
+    market->silent = true;
+    market->dirty = true;
+    if (market->grid != NULL && market->loaded)
+        qm_grid_silence(market->grid);
 }
 
 /* tell_price tells the grid the last price. */
@@ -222,6 +233,8 @@ load(QmRunMarket *market)
     market->loaded = true;
     if (market->price[0] != '\0')
         tell_price(market);
+    if (market->silent)
+        qm_grid_silence(market->grid);
     qm_run_market_balances(market);
     if (run->stopping)
         qm_grid_exit(market->grid, run->config->system.cancel_on_exit, run->config->system.close_positions_on_exit);

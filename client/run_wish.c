@@ -10,19 +10,27 @@
 
 #include "error.h"
 
+#define ROUNDS 8
+
 static void answer_question(QmRunMarket *market, const QmGridWish *wish);
 static void log_filters(const QmRunMarket *market, const QmMarketFilters *filters, QmLogLevel level,
                         const char *message);
 static bool same_filters(const QmStoredMarket *stored, const QmMarketFilters *wanted);
 
-/* qm_run_wishes does what the grid wants, as much as may be under way at once; the rest stays a wish. */
+/*
+ * qm_run_wishes does what the grid wants, as much as may be under way at once; the
+ * rest stays a wish. What is answered at once may lead to more wishes, in so many
+ * rounds; then the loop has its turn, whatever the grid wants.
+ */
 void
 qm_run_wishes(QmRunMarket *market)
 {
     static QmGridWish wishes[QM_RUN_IN_FLIGHT_MAX];
     static QmGridWish places[QM_RUN_IN_FLIGHT_MAX];
     size_t count;
+    int rounds = 0;
 
+    market->more = false;
     do
     {
         int room = QM_RUN_IN_FLIGHT_MAX - market->in_flight;
@@ -30,6 +38,11 @@ qm_run_wishes(QmRunMarket *market)
 
         if (room <= 0)
             return;
+        if (rounds++ == ROUNDS)
+        {
+            market->dirty = market->more = true;
+            return;
+        }
         count = qm_grid_wishes(market->grid, qm_run_market_now(market), wishes, (size_t) room);
         for (size_t i = 0; i < count; i++)
         {
@@ -111,7 +124,7 @@ qm_run_market_pauses(QmRunMarket *market)
     if (status.pauses == market->pauses)
         return;
     market->pauses = status.pauses;
-    for (unsigned bit = 1; bit <= QM_GRID_PAUSE_EXIT; bit <<= 1)
+    for (unsigned bit = 1; qm_grid_pause_name((QmGridPause) bit) != NULL; bit <<= 1)
     {
         if ((status.pauses & bit) != 0 && length < sizeof(names))
             length += (size_t) snprintf(names + length,

@@ -126,6 +126,7 @@ check_place(const QmGridWish *wish)
     }
     if (wish->side == QM_GRID_BUY)
     {
+        assert_false(qt_world.silent);
         assert_int_equal(price, slot);
         assert_true(price * 10 < qt_world.price * 10 - INTERVAL);
         assert_true(price > qt_world.price - INTERVAL * WINDOW - INTERVAL / 2);
@@ -173,6 +174,22 @@ save(char *document)
     qt_world.saved = document;
 }
 
+/* tell_price tells the grid the market's price. */
+static void
+tell_price(void)
+{
+    qt_world.silent = false;
+    assert_true(qm_grid_price(qt_world.grid, qt_world_text(qt_world.price), qt_world.now_us));
+}
+
+/* silence lets prices not be heard any more. */
+static void
+silence(void)
+{
+    qt_world.silent = true;
+    qm_grid_silence(qt_world.grid);
+}
+
 /* restart lets the instance die, and another one go on. */
 static void
 restart(void)
@@ -189,7 +206,7 @@ restart(void)
     if (qt_world.saved != NULL)
         assert_string_equal(document, qt_world.saved);
     free(document);
-    assert_true(qm_grid_price(qt_world.grid, qt_world_text(qt_world.price), qt_world.now_us));
+    tell_price();
 }
 
 /* send gives a new order to the exchange, which takes or refuses it. */
@@ -284,7 +301,7 @@ move(void)
     qt_world.price += (qt_world_chance(801) - 400) * ONE / 100;
     if (qt_world.price < 200 * ONE)
         qt_world.price += 50 * ONE;
-    assert_true(qm_grid_price(qt_world.grid, qt_world_text(qt_world.price), qt_world.now_us));
+    tell_price();
 }
 
 /* candle closes one, on a volume of chance. */
@@ -322,6 +339,8 @@ step(int number)
                                      qt_world_chance(2) == 0 ? NULL : "1000"));
     else if (lot < 98)
         candle(number);
+    else if (lot < 99)
+        silence();
     reconcile();
 }
 

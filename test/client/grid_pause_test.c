@@ -310,6 +310,33 @@ an_exit_cancels_and_closes_only_what_is_ours(void **state)
     qt_grid_close(&test);
 }
 
+/* Prices are not heard: nothing is bought at the last one, until there is another. Sales and cancels go on. */
+static void
+without_prices_nothing_is_bought(void **state)
+{
+    QtGrid test;
+    QmGridOptions options = qt_grid_options();
+
+    (void) state;
+    qt_grid_open(&test, &options);
+    qm_grid_silence(test.grid);
+    assert_wishes(&test, NULL, "");
+    assert_pauses(&test, QM_GRID_PAUSE_NO_PRICE | QM_GRID_PAUSE_SAFETY | QM_GRID_PAUSE_SILENCE);
+    hold(&test);
+    qm_grid_silence(test.grid);
+    assert_wishes(&test, NULL, "sell g90 1.111 @ 100");
+    assert_pauses(&test, QM_GRID_PAUSE_SILENCE);
+    qt_grid_place_all(&test);
+    end(&test, "g90", "filled", "1.111");
+    assert_wishes(&test, NULL, "");
+    assert_wishes(&test, "100", "buy g90 1.111 @ 90");
+    assert_pauses(&test, 0);
+    qm_grid_silence(test.grid);
+    qm_grid_exit(test.grid, true, false);
+    assert_wishes(&test, NULL, "cancel g80 exit");
+    qt_grid_close(&test);
+}
+
 int
 main(void)
 {
@@ -322,6 +349,7 @@ main(void)
         cmocka_unit_test(a_falling_trend_pauses_purchases),
         cmocka_unit_test(the_account_must_be_good_for_enough_orders),
         cmocka_unit_test(an_exit_cancels_and_closes_only_what_is_ours),
+        cmocka_unit_test(without_prices_nothing_is_bought),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

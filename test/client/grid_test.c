@@ -314,7 +314,8 @@ answers_of_the_database_make_the_grid_wait(void **state)
     assert_int_equal(qm_grid_wishes(test.grid, test.now_us + 999999, test.wishes, QT_GRID_WISHES), 0);
     assert_wishes(&test, "100", "buy g90 1.111 @ 90");
     qt_grid_answer(&test, &test.wishes[0], QM_GRID_DENIED, "VALID_UNTIL_PASSED");
-    assert_int_equal(qm_grid_wishes(test.grid, test.now_us, test.wishes, QT_GRID_WISHES), 1);
+    assert_int_equal(qm_grid_wishes(test.grid, test.now_us, test.wishes + 1, QT_GRID_WISHES - 1), 0);
+    assert_wishes(&test, "100", "buy g90 1.111 @ 90");
     qt_grid_answer(&test, &test.wishes[0], QM_GRID_DENIED, "SELF_CROSS");
     assert_wishes(&test, "100", "");
     test.now_us += 9000000;

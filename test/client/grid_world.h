@@ -58,6 +58,7 @@ typedef struct QtWorld
     int64_t late;
     bool excused; /* a fill came after its order's end, or was of a forgotten order: only the ledger helps */
     bool with_late_fills;
+    bool silent; /* no price was told since the grid was said that they are not heard */
     QtOrder orders[QT_WORLD_ORDERS];
     QtEvent events[QT_WORLD_EVENTS];
 } QtWorld;

@@ -141,9 +141,12 @@ qt_trader_fault(QtTrader *trader, const char *json)
 pid_t
 qt_trader_run(QtTrader *trader)
 {
-    pid_t pid = fork();
+    char paper[2 * sizeof(trader->prices) + 2];
+    pid_t pid;
     int log;
 
+    snprintf(paper, sizeof(paper), "%s%s%s", trader->paper.url, trader->prices[0] != '\0' ? "," : "", trader->prices);
+    pid = fork();
     assert_true(pid >= 0);
     trader->runs++;
     if (pid > 0)
@@ -156,7 +159,7 @@ qt_trader_run(QtTrader *trader)
           "run",
           trader->config,
           "--paper",
-          trader->paper.url,
+          paper,
           trader->paper.setup.world.speed == 0 ? "--follow" : NULL,
           trader->paper.admin_url,
           (char *) NULL);

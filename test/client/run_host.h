@@ -16,6 +16,7 @@ typedef struct QtTrader
     char store[512];  /* path of its SQLite file */
     char log[512];
     char audit[512]; /* the exchange's log */
+    char prices[64]; /* where an instance hears prices; "": at the exchange */
     int runs;
 } QtTrader;
 
