@@ -131,6 +131,7 @@ SELECT pg_temp.absent('LATE', 100, 3) \gset
 SELECT pg_temp.submit('LATE', NULL) \gset
 SELECT is(pg_temp.pass('LATE'), 'clean', 'three answers prove nothing before its deadline');
 SELECT pg_temp.past_deadline('LATE') \gset
+SELECT pg_temp.submit('LATE', NULL) \gset
 SELECT is(pg_temp.pass('LATE'), 'INFLIGHT_ABSENT prove_absent repaired', 'and after it that it was never accepted');
 
 -- MISSING_AT_EXCHANGE: asked for; never rejected, lost after three answers.
