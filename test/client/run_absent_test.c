@@ -138,12 +138,56 @@ what_is_not_sent_is_proved_absent_later(void **state)
                 RECEIVE_US + ACCEPT_US + PROOFS_US);
 }
 
+/* The store refuses to take it for absent, whose clock is behind here for a while: the exchange is asked again. */
+static void
+what_is_not_absent_by_the_stores_clock_is_asked_for_again(void **state)
+{
+    int before;
+    pid_t pid;
+
+    (void) state;
+    (void) claimed_late();
+    before = asked();
+    pid = qt_trader_run(&trader);
+    until_asked(before + 2);
+    (void) number("UPDATE orders SET send_before = send_before + " HOUR_US " WHERE strategy = 'other' RETURNING 1");
+    qt_trader_until_said(&trader, "is not absent yet by the store's clock", 1);
+    assert_int_equal(number("SELECT count(*) FROM orders WHERE strategy = 'other' AND state = 'unknown'"), 1);
+    (void) number("UPDATE orders SET send_before = send_before - " HOUR_US " WHERE strategy = 'other' RETURNING 1");
+    assert_int_equal(qt_trader_end(pid), 0);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "an order was never accepted", OF_MARKET, "order="), 1);
+    assert_int_equal(qt_trader_done(&trader, 5).absent, 1);
+}
+
+/* It is given to a sender once more while it is asked for: what was answered by then proves nothing, and its time begins anew. */
+static void
+what_is_claimed_anew_is_waited_for_anew(void **state)
+{
+    int before;
+    pid_t pid;
+
+    (void) state;
+    (void) claimed_late();
+    before = asked();
+    pid = qt_trader_run(&trader);
+    until_asked(before + 2);
+    (void) number("UPDATE orders SET fence = fence + 1, send_before = send_before + 6000000"
+                  " WHERE strategy = 'other' RETURNING 1");
+    assert_int_equal(qt_trader_end(pid), 0);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "an order was never accepted", OF_MARKET, "order="), 1);
+    assert_int_equal(qt_trader_done(&trader, 5).absent, 1);
+    assert_true(number("SELECT ended_at - send_before FROM orders WHERE strategy = 'other'") >=
+                RECEIVE_US + ACCEPT_US + PROOFS_US);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_still_be_sent_is_waited_for),
         cmocka_unit_test(what_is_not_sent_is_proved_absent_later),
+        cmocka_unit_test(what_is_not_absent_by_the_stores_clock_is_asked_for_again),
+        cmocka_unit_test(what_is_claimed_anew_is_waited_for_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
