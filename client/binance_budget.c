@@ -14,6 +14,7 @@ typedef struct Window
     int64_t limit;
     int64_t began_us;
     int64_t used;
+    int64_t spent_until_us; /* nothing is left of it until then, whatever was counted here */
 } Window;
 
 typedef struct LocalBudget
@@ -27,9 +28,11 @@ static int64_t local_reserve(QmBudget *budget, const int need[QM_BUDGET_KINDS], 
 static void local_used(QmBudget *budget, QmBudgetKind kind, int64_t used, int64_t now_us);
 static void local_limit(QmBudget *budget, QmBudgetKind kind, int64_t limit);
 static void local_block(QmBudget *budget, int64_t until_us);
+static void local_spent(QmBudget *budget, QmBudgetKind kind, int64_t until_us);
 static void local_free(QmBudget *budget);
 
-static const QmBudgetFunctions local_functions = {local_reserve, local_used, local_limit, local_block, local_free};
+static const QmBudgetFunctions local_functions =
+    {local_reserve, local_used, local_limit, local_block, local_spent, local_free};
 
 /* qm_budget_local returns a budget of this process alone; NULL without memory. */
 QmBudget *
@@ -78,6 +81,8 @@ local_reserve(QmBudget *budget, const int need[QM_BUDGET_KINDS], bool urgent, in
         int64_t usable = urgent ? window->limit : window->limit - window->limit / URGENT_SHARE;
 
         roll(window, now_us);
+        if (need[i] > 0 && window->spent_until_us > now_us)
+            return milliseconds(window->spent_until_us - now_us);
         if (need[i] > 0 && window->used + need[i] > usable)
             return milliseconds(window->began_us + window->length_us - now_us);
     }
@@ -109,6 +114,15 @@ local_block(QmBudget *budget, int64_t until_us)
 
     if (until_us > local->blocked_until_us)
         local->blocked_until_us = until_us;
+}
+
+static void
+local_spent(QmBudget *budget, QmBudgetKind kind, int64_t until_us)
+{
+    Window *window = &((LocalBudget *) budget)->windows[kind];
+
+    if (until_us > window->spent_until_us)
+        window->spent_until_us = until_us;
 }
 
 static void

@@ -31,6 +31,8 @@ typedef struct QmBudgetFunctions
     void (*used)(QmBudget *budget, QmBudgetKind kind, int64_t used, int64_t now_us);
     void (*limit)(QmBudget *budget, QmBudgetKind kind, int64_t limit);
     void (*block)(QmBudget *budget, int64_t until_us);
+    /* The exchange says that one limit is used up: what needs it waits until then, and nothing else. */
+    void (*spent)(QmBudget *budget, QmBudgetKind kind, int64_t until_us);
     void (*free)(QmBudget *budget);
 } QmBudgetFunctions;
 

@@ -25,7 +25,7 @@ static const Meaning meanings[] = {
     {-1006, -1008, NULL, QM_EXCHANGE_UNKNOWN, QM_CAUSE_SERVER},
     {-1013, -1013, NULL, QM_EXCHANGE_REFUSED, QM_CAUSE_FILTER},
     {-1014, -1014, NULL, QM_EXCHANGE_REFUSED, QM_CAUSE_REQUEST},
-    {-1015, -1015, NULL, QM_EXCHANGE_NOT_PROCESSED, QM_CAUSE_THROTTLED},
+    {-1015, -1015, NULL, QM_EXCHANGE_NOT_PROCESSED, QM_CAUSE_ORDERS},
     {-1020, -1020, NULL, QM_EXCHANGE_REFUSED, QM_CAUSE_REQUEST},
     {-1021, -1021, NULL, QM_EXCHANGE_NOT_PROCESSED, QM_CAUSE_CLOCK},
     {-1022, -1022, NULL, QM_EXCHANGE_REFUSED, QM_CAUSE_CREDENTIALS},
@@ -57,7 +57,7 @@ qm_binance_verdict(QmRequestKind kind, int http_status, int code, const char *me
     if (http_status == 418)
         return (QmVerdict){QM_EXCHANGE_NOT_PROCESSED, QM_CAUSE_BANNED};
     if (http_status == 429)
-        return (QmVerdict){QM_EXCHANGE_NOT_PROCESSED, QM_CAUSE_THROTTLED};
+        return (QmVerdict){QM_EXCHANGE_NOT_PROCESSED, code == -1015 ? QM_CAUSE_ORDERS : QM_CAUSE_THROTTLED};
     if (http_status < 400 || http_status >= 500)
         return (QmVerdict){QM_EXCHANGE_UNKNOWN, QM_CAUSE_SERVER};
     for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)

@@ -2,6 +2,7 @@
  * The markets' stream: trades, best prices and candles of all markets that
  * somebody watches, on one connection.
  */
+#include "binance_limit.h"
 #include "binance_streams.h"
 
 #include <ctype.h>
@@ -168,6 +169,7 @@ take_reply(QmLasting *market, QmBinanceJson *json)
                  sizeof(why),
                  "the subscription was refused: %.300s",
                  message == NULL ? "no reason given" : message);
+        qm_limit_heed_reply(market->socket.binance, json->root);
         qm_lasting_drop(market, why);
     }
     else if (!market->up && qm_binance_json_number_if(json, json->root, "id", 0) == streams->awaited_id)

@@ -3,22 +3,19 @@
  * caller. Nothing of a request's own text gets into a message: it has the
  * signature in it.
  */
-#include "binance_inside.h"
+#include "binance_limit.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "error.h"
 #include "moment.h"
 
 #define BODY_FIRST 4096
-#define CLOCK_HURRY 10               /* a clock that could not be read is read again so much sooner */
-#define CLOCK_JUMP_US 1000000        /* a clock that is so much further ahead or behind than it was is told */
-#define RETRY_AFTER_MAX_S 259200     /* Binance bans for three days at most */
-#define RETRY_AFTER_DEFAULT_MS 60000 /* the longest window of weights, where the answer does not say */
+#define CLOCK_HURRY 10        /* a clock that could not be read is read again so much sooner */
+#define CLOCK_JUMP_US 1000000 /* a clock that is so much further ahead or behind than it was is told */
 
 static void give_failure(QmRequest *request, CURLcode result);
 static void give_error(QmRequest *request, int http_status);
@@ -26,7 +23,6 @@ static void give_body(QmRequest *request, int http_status);
 static bool is_about(const QmRequest *request, const QmExchangeAnswer *answer);
 static void tell_limits(QmBinance *binance, const QmBody *body);
 static void clock_measured(QmRequest *request, const QmExchangeAnswer *answer);
-static void block(QmRequest *request, const QmVerdict *verdict);
 
 /* qm_reply_finished answers a request that libcurl is through with. */
 void
@@ -92,7 +88,7 @@ give_error(QmRequest *request, int http_status)
         snprintf(message, sizeof(message), "HTTP status %d without an error that can be read", http_status);
     qm_binance_scrub(binance, message, sizeof(message));
     verdict = qm_binance_verdict(request->endpoint->kind, http_status, answer.code, message);
-    block(request, &verdict);
+    request->retry_after_ms = qm_limit_heed(binance, verdict.cause, request->retry_after_ms, message);
     if (verdict.cause == QM_CAUSE_CLOCK && request->done != NULL)
     {
         binance->clock_known = false;
@@ -109,25 +105,6 @@ give_error(QmRequest *request, int http_status)
     answer.message = message;
     answer.retry_after_ms = request->retry_after_ms;
     qm_reply_give(request, &answer);
-}
-
-/* block stops all requests for as long as the exchange says that it will not listen. */
-static void
-block(QmRequest *request, const QmVerdict *verdict)
-{
-    QmBinance *binance = request->binance;
-    bool orders_only = request->endpoint->need[QM_BUDGET_ORDERS_10S] > 0 && request->retry_after_ms == 0;
-
-    if (verdict->cause != QM_CAUSE_THROTTLED && verdict->cause != QM_CAUSE_BANNED)
-        return;
-    if (request->retry_after_ms == 0)
-        request->retry_after_ms = orders_only ? 10000 : RETRY_AFTER_DEFAULT_MS;
-    binance->budget->functions->block(binance->budget, qm_wall_us() + request->retry_after_ms * 1000);
-    qm_binance_notice(binance,
-                      "the exchange %s: no request for %lld ms",
-                      verdict->cause == QM_CAUSE_BANNED ? "has shut this address out"
-                                                        : "says that there were too many requests",
-                      (long long) request->retry_after_ms);
 }
 
 /* give_body answers a request that was granted. A body that cannot be read leaves open what has been done. */
@@ -258,21 +235,6 @@ qm_reply_body(char *data, size_t size, size_t count, void *argument)
     return length;
 }
 
-/* number_of reads a header "name: number"; -1 when it is another one. */
-static int64_t
-number_of(const char *line, const char *name)
-{
-    size_t length = strlen(name);
-    long long number;
-    int end = 0;
-
-    if (strncasecmp(line, name, length) != 0 || line[length] != ':')
-        return -1;
-    if (sscanf(line + length + 1, " %18lld %n", &number, &end) != 1 || line[length + 1 + (size_t) end] != '\0')
-        return -1;
-    return number;
-}
-
 /* qm_reply_header notes what the exchange says of its limits. */
 size_t
 qm_reply_header(char *data, size_t size, size_t count, void *argument)
@@ -283,21 +245,16 @@ qm_reply_header(char *data, size_t size, size_t count, void *argument)
     QmRequest *request = argument;
     QmBudget *budget = request->binance->budget;
     size_t length = size * count;
-    char line[128];
     int64_t number;
 
-    if (length >= sizeof(line))
-        return length;
-    memcpy(line, data, length);
-    line[length] = '\0';
     for (int i = 0; i < QM_BUDGET_KINDS; i++)
     {
-        number = number_of(line, names[i]);
+        number = qm_limit_header(data, length, names[i]);
         if (number >= 0)
             budget->functions->used(budget, (QmBudgetKind) i, number, qm_wall_us());
     }
-    number = number_of(line, "Retry-After");
+    number = qm_limit_retry_after_ms(data, length);
     if (number >= 0)
-        request->retry_after_ms = (number > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : number) * 1000;
+        request->retry_after_ms = number;
     return length;
 }

@@ -18,6 +18,7 @@
 
 static bool start(QmRequest *request);
 static bool advance(QmRequest *request);
+static QmExchangeCause throttled(const QmRequest *request);
 static int64_t reserve(const QmRequest *request);
 static void leave_queue(QmRequest *request);
 static bool answer_queued(QmRequest *request, QmExchangeCause cause, const char *message, int64_t retry_after_ms);
@@ -138,7 +139,7 @@ advance(QmRequest *request)
         request->not_before_ns = qm_grown_ns() + wait_ms * QM_NS_PER_MS;
         if (request->not_before_ns <= request->late_ns)
             return false;
-        return answer_queued(request, QM_CAUSE_THROTTLED, "the rate limit leaves no room in time", wait_ms);
+        return answer_queued(request, throttled(request), "the rate limit leaves no room in time", wait_ms);
     }
     request->reserved = true;
     if (!start(request))
@@ -158,6 +159,19 @@ reserve(const QmRequest *request)
     bool urgent = kind == QM_REQUEST_CANCEL || kind == QM_REQUEST_QUERY || request->done == NULL;
 
     return budget->functions->reserve(budget, request->endpoint->need, urgent, qm_wall_us());
+}
+
+/* throttled says what there is no room for: any request, or orders alone, where cancels and queries may still leave. */
+static QmExchangeCause
+throttled(const QmRequest *request)
+{
+    static const int nothing[QM_BUDGET_KINDS];
+    QmBudget *budget = request->binance->budget;
+
+    if (request->endpoint->kind != QM_REQUEST_PLACE ||
+        budget->functions->reserve(budget, nothing, true, qm_wall_us()) > 0)
+        return QM_CAUSE_THROTTLED;
+    return QM_CAUSE_ORDERS;
 }
 
 static void

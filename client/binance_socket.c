@@ -3,6 +3,7 @@
  * connection and its TLS, by the same rules as for requests; handshake and frames
  * are ours, so that limits and clocks are.
  */
+#include "binance_limit.h"
 #include "binance_socket.h"
 
 #include <stdio.h>
@@ -258,6 +259,7 @@ shaken(QmSocket *socket)
     {
         char why[128];
 
+        qm_limit_heed_upgrade(socket->binance, head);
         /* Of the answer itself no more than the status: the rest may be anything. */
         snprintf(why, sizeof(why), "%s (%.12s)", fault, strncmp(head, "HTTP/1.", 7) == 0 ? head : "no HTTP");
         lost(socket, why);

@@ -3,6 +3,7 @@
  * that grow while it does not work. A pause begins anew at its shortest once a
  * connection has been good for a minute.
  */
+#include "binance_limit.h"
 #include "binance_streams.h"
 
 #include <stdlib.h>
@@ -12,9 +13,11 @@
 #include "moment.h"
 
 #define PAUSE_FIRST_MS 100
+#define USER_WEIGHT 4   /* connecting to the WebSocket API costs 2, and the subscription 2 */
+#define MARKET_WEIGHT 0 /* costs nothing, but must not be tried during a ban either */
 #define GOOD_AFTER_NS (60 * QM_NS_PER_S)
 
-static void advance(QmLasting *lasting, const char *url, const char *path);
+static void advance(QmLasting *lasting, const char *url, const char *path, int weight);
 static int64_t due_ns(const QmLasting *lasting);
 
 /* qm_streams_make makes both streams, not connected and not wanted. */
@@ -73,19 +76,24 @@ qm_streams_advance(QmBinance *binance)
     QmStreams *streams = binance->streams;
 
     if (binance->clock_known)
-        advance(&streams->user, binance->options.ws_api_url, "");
-    advance(&streams->market, binance->options.stream_url, "/stream?streams=");
+        advance(&streams->user, binance->options.ws_api_url, "", USER_WEIGHT);
+    advance(&streams->market, binance->options.stream_url, "/stream?streams=", MARKET_WEIGHT);
 }
 
+/* advance connects what is wanted as soon as its pause and the rate limit allow. */
 static void
-advance(QmLasting *lasting, const char *url, const char *path)
+advance(QmLasting *lasting, const char *url, const char *path, int weight)
 {
     qm_socket_advance(&lasting->socket);
     if (!lasting->wanted || lasting->due_ns > qm_grown_ns())
         return;
     if (lasting->socket.state == QM_SOCKET_CLOSED)
     {
-        lasting->due_ns = INT64_MAX;
+        int64_t wait_ms = qm_limit_connection(lasting->socket.binance, weight);
+
+        lasting->due_ns = wait_ms > 0 ? qm_grown_ns() + wait_ms * QM_NS_PER_MS : INT64_MAX;
+        if (wait_ms > 0)
+            return;
         if (!qm_socket_connect(&lasting->socket, url, path))
             lasting->socket.owner->closed(&lasting->socket, "no memory for a connection");
     }

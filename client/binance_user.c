@@ -4,6 +4,7 @@
  * read a snapshot that began after the subscription; they are told then, and what
  * the snapshot had already is told twice.
  */
+#include "binance_limit.h"
 #include "binance_streams.h"
 
 #include <stdio.h>
@@ -141,6 +142,7 @@ take_reply(QmLasting *user, QmBinanceJson *json)
              "the subscription was refused: %lld %s",
              (long long) code,
              json->fault[0] == '\0' ? json_string_value(json_object_get(error, "msg")) : json->fault);
+    qm_limit_heed_reply(binance, json->root);
     if (code == -1021)
     {
         binance->clock_known = false;

@@ -34,10 +34,11 @@ typedef struct Window
     int64_t end_ns;   /* not earlier than this; 0: nothing is known */
     int64_t used;     /* what the database counted last */
     int64_t allowed;
-    int64_t reported;   /* by the exchange, in this window; 0: nothing yet */
-    int64_t counted;    /* where it has reported: what it will have counted with what was let through here since */
-    int64_t limit;      /* that the exchange has told us; 0: none */
-    bool limit_is_news; /* the database does not know it yet */
+    int64_t reported;       /* by the exchange, in this window; 0: nothing yet */
+    int64_t counted;        /* where it has reported: what it will have counted with what was let through here since */
+    int64_t limit;          /* that the exchange has told us; 0: none */
+    bool limit_is_news;     /* the database does not know it yet */
+    int64_t spent_until_ns; /* the exchange has said that nothing is left of it until then */
 } Window;
 
 /* A refusal that need not be asked for again. */
@@ -68,13 +69,11 @@ static int64_t shared_reserve(QmBudget *budget, const int need[QM_BUDGET_KINDS],
 static void shared_used(QmBudget *budget, QmBudgetKind kind, int64_t used, int64_t now_us);
 static void shared_limit(QmBudget *budget, QmBudgetKind kind, int64_t limit);
 static void shared_block(QmBudget *budget, int64_t until_us);
+static void shared_spent(QmBudget *budget, QmBudgetKind kind, int64_t until_us);
 static void shared_free(QmBudget *budget);
 
-static const QmBudgetFunctions shared_functions = {shared_reserve,
-                                                   shared_used,
-                                                   shared_limit,
-                                                   shared_block,
-                                                   shared_free};
+static const QmBudgetFunctions shared_functions =
+    {shared_reserve, shared_used, shared_limit, shared_block, shared_spent, shared_free};
 
 static const char *const kind_names[QM_BUDGET_KINDS] = {"weight", "orders_10s", "orders_day"};
 
@@ -236,6 +235,16 @@ counted_wait(const SharedBudget *shared, const int need[QM_BUDGET_KINDS], int64_
     return 0;
 }
 
+/* spent_wait returns how long a request has to wait because the exchange says that a limit is used up; 0: it need not. */
+static int64_t
+spent_wait(const SharedBudget *shared, const int need[QM_BUDGET_KINDS], int64_t now_ns)
+{
+    for (int i = 0; i < QM_BUDGET_KINDS; i++)
+        if (need[i] > 0 && shared->windows[i].spent_until_ns > now_ns)
+            return milliseconds(shared->windows[i].spent_until_ns - now_ns);
+    return 0;
+}
+
 /* tell_news tells the database what the exchange has told us; false when it cannot be told now. */
 static bool
 tell_news(SharedBudget *shared)
@@ -363,6 +372,9 @@ reserve(SharedBudget *shared, const int need[QM_BUDGET_KINDS], bool urgent)
 
     if (shared->blocked_until_ns > now_ns)
         return milliseconds(shared->blocked_until_ns - now_ns);
+    wait_ms = spent_wait(shared, need, now_ns);
+    if (wait_ms > 0)
+        return wait_ms;
     expire(shared, now_ns);
     for (int asks = 0; !covered(shared, need) || now_ns - shared->heard_ns >= FRESH_NS; asks++)
     {
@@ -452,20 +464,55 @@ shared_limit(QmBudget *budget, QmBudgetKind kind, int64_t limit)
         (void) tell_news(shared);
 }
 
+/* grown_of returns a moment of the wall clock on the clock that only grows. */
+static int64_t
+grown_of(int64_t wall_us, int64_t now_ns)
+{
+    struct timespec wall;
+
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return now_ns + wall_us * 1000 - ((int64_t) wall.tv_sec * QM_NS_PER_S + wall.tv_nsec);
+}
+
 static void
 shared_block(QmBudget *budget, int64_t until_us)
 {
     SharedBudget *shared = (SharedBudget *) budget;
     int64_t now_ns = grown_ns();
-    struct timespec wall;
-    int64_t until_ns;
+    int64_t until_ns = grown_of(until_us, now_ns);
 
-    clock_gettime(CLOCK_REALTIME, &wall);
-    until_ns = now_ns + until_us * 1000 - ((int64_t) wall.tv_sec * QM_NS_PER_S + wall.tv_nsec);
     if (until_ns <= shared->blocked_until_ns)
         return;
     shared->blocked_until_ns = until_ns;
     shared->block_is_news = true;
     if (shared->gone_until_ns <= now_ns)
         (void) tell_news(shared);
+}
+
+/*
+ * shared_spent closes a limit for this process at once, and for the others by noting
+ * its whole allowance as used. They are not told where the window that the database
+ * counts in goes on beyond what the exchange has said: that is the next one, of which
+ * nothing is used, and for the orders of a day it would be lost.
+ */
+static void
+shared_spent(QmBudget *budget, QmBudgetKind kind, int64_t until_us)
+{
+    SharedBudget *shared = (SharedBudget *) budget;
+    Window *window = &shared->windows[kind];
+    int64_t now_ns = grown_ns();
+    int64_t until_ns = grown_of(until_us, now_ns);
+    char text[QM_NUMBER_TEXT];
+    const char *const values[] = {name_of(shared, kind), kind_names[kind], qm_value_int64(text, window->allowed)};
+    PGresult *result;
+
+    expire(shared, now_ns);
+    if (until_ns > window->spent_until_ns)
+        window->spent_until_ns = until_ns;
+    if (window->end_ns == 0 || window->end_ns > until_ns + SKEW_NS || shared->gone_until_ns > now_ns ||
+        !call(shared, &note_statement, values, &result))
+        return;
+    window->used = qm_column_int64(result, 0, 0);
+    window->chunk = 0;
+    PQclear(result);
 }

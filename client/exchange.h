@@ -40,6 +40,7 @@ typedef enum QmExchangeCause
     QM_CAUSE_CLOCK,       /* the timestamp was outside the exchange's window */
     QM_CAUSE_THROTTLED,   /* too many requests */
     QM_CAUSE_BANNED,      /* this address is shut out until retry_after_ms have passed */
+    QM_CAUSE_ORDERS,      /* too many orders: no other leaves for retry_after_ms, but cancels and queries may */
     QM_CAUSE_NOT_OPEN,    /* cancel: no such open order; it may be filled, canceled or not accepted. Never infer */
     QM_CAUSE_ABSENT,      /* query: no such order; proves nothing before its acceptance deadline */
     QM_CAUSE_ARCHIVED,    /* query: ended long ago without a fill */

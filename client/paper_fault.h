@@ -38,7 +38,7 @@ typedef enum QmPaperFaultKind
     QM_PAPER_CUT_REPLY,    /* done, then the connection is closed in the middle of it */
     QM_PAPER_FAIL_BEFORE,  /* not done; value: HTTP status (default 503), code: of the body (default -1008) */
     QM_PAPER_FAIL_AFTER,   /* done; value: HTTP status (default 504), code: of the body (default -1007) */
-    QM_PAPER_LIMITED,      /* not done; value: 429 (default) or 418, with Retry-After of wait_s */
+    QM_PAPER_LIMITED,      /* not done; value: 429 (default) or 418, code: of the body (default -1003), wait_s: told */
     QM_PAPER_LAG,          /* orders younger than value ms are not there: -2013, left out of lists */
     /* of user events: told in QmPaperEventMishap */
     QM_PAPER_EVENT_DROP,

@@ -21,6 +21,7 @@
 #include "json.h"
 
 #define IDLE_S 120
+#define CONNECTION_WEIGHT 2 /* of the WebSocket API */
 #define HEAD_MAX (64 * 1024)
 
 typedef struct Request Request;
@@ -351,7 +352,15 @@ begin(Request *request, const char *verb)
         return MHD_NO;
     call->peer = request->peer;
     if (!request->http->is_admin && wish != NULL && strcasecmp(wish, "websocket") == 0 && key != NULL)
-        return upgrade(request, key);
+    {
+        if (strncmp(request->uri, QM_PAPER_API_PATH, strlen(QM_PAPER_API_PATH)) != 0 ||
+            qm_paper_weigh(call, CONNECTION_WEIGHT))
+            return upgrade(request, key);
+        request->is_suspended = true;
+        MHD_suspend_connection(request->connection);
+        qm_paper_call_answer(call);
+        return MHD_YES;
+    }
     mark = strchr(request->uri, '?');
     request->query = mark == NULL ? "" : mark + 1;
     snprintf(path, sizeof(path), "%.*s", (int) strcspn(request->uri, "?"), request->uri);

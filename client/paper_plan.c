@@ -162,7 +162,7 @@ add_mishap(QmPaperWorld *world, QmPaperPlanned *planned, QmPaperMishap *mishap)
             break;
         case QM_PAPER_LIMITED:
             mishap->http_before = fault->value == 0 ? 429 : (int) fault->value;
-            mishap->code = -1003;
+            mishap->code = fault->code == 0 ? -1003 : fault->code;
             mishap->retry_after_s = fault->wait_s;
             break;
         case QM_PAPER_LAG:

@@ -18,6 +18,7 @@
 #include "paper_world.h"
 #include "websocket.h"
 
+#define QM_PAPER_API_PATH "/ws-api/v3"
 #define QM_PAPER_PEERS_MAX 64
 #define QM_PAPER_PEER_SIZE 64
 #define QM_PAPER_LISTEN_KEYS_MAX 64

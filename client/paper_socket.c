@@ -50,7 +50,7 @@ qm_paper_socket_open(QmPaperServer *server, int fd, int secure_fd, void *upgrade
     socket->reader = (QmWsReader){.message_max = server->options.request_max, .of_client = true};
     socket->timer = (QmPaperTimer){.fire = keep_alive, .context = socket};
     socket->opened_ns = socket->heard_ns = qm_paper_loop_now_ns();
-    socket->is_api = strncmp(url, "/ws-api/v3", 10) == 0;
+    socket->is_api = strncmp(url, QM_PAPER_API_PATH, strlen(QM_PAPER_API_PATH)) == 0;
     qm_text_copy(socket->peer, sizeof(socket->peer), peer);
     for (int i = 0; i < QM_PAPER_ACCOUNTS_MAX; i++)
         socket->user_account[i] = -1;

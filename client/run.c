@@ -252,7 +252,7 @@ is_idle(QmRun *run)
         const QmRunAccount *account = &run->accounts[i];
 
         if (account->calls > 0 || !account->balances_known || !account->user_up || !account->market_up ||
-            account->draining || account->retry_ns > qm_run_now_ns())
+            account->draining || account->retry_ns > qm_run_now_ns() || account->orders_retry_ns > qm_run_now_ns())
             return false;
     }
     for (size_t i = 0; i < run->market_count; i++)
@@ -372,6 +372,8 @@ next_due(QmRun *run)
             due_ns = market->sync_due_ns;
         if (market->dirty && market->account->retry_ns < due_ns && market->account->retry_ns > qm_run_now_ns())
             due_ns = market->account->retry_ns;
+        if (market->account->orders_retry_ns < due_ns && market->account->orders_retry_ns > qm_run_now_ns())
+            due_ns = market->account->orders_retry_ns;
     }
     if (!run->settled && run->follow != NULL && run->member != NULL && run->settle_due_ns < due_ns)
         due_ns = run->settle_due_ns;

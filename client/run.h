@@ -184,9 +184,10 @@ struct QmRunAccount
     bool markets_asked;
     bool balances_asked;
     bool balances_known;
-    bool unusable;      /* the key is refused: no order leaves until somebody mends it */
-    int64_t retry_ns;   /* no order leaves before */
-    int64_t ask_due_ns; /* nothing is asked again before */
+    bool unusable;           /* the key is refused: no order leaves until somebody mends it */
+    int64_t retry_ns;        /* nothing leaves for a market before */
+    int64_t orders_retry_ns; /* no order leaves before; cancels and queries do */
+    int64_t ask_due_ns;      /* nothing is asked again before */
     QmRunBalance *balances;
     size_t balance_count;
     char said[QM_RUN_SAID][QM_DETAIL_SIZE]; /* to the log, so that it is not repeated */

@@ -43,7 +43,7 @@ qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count)
     Batch *batch;
     QmCode code;
 
-    if (market->halted)
+    if (market->halted || market->account->orders_retry_ns > qm_run_now_ns())
     {
         put_off(market, wishes, count);
         return;
@@ -66,7 +66,7 @@ qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count)
     free(batch);
 }
 
-/* put_off lets wishes be for a moment: an order in a halted market would be refused, again and again. */
+/* put_off lets wishes be for a moment: an order in a halted market, or beyond the limit of orders, would be refused, again and again. */
 static void
 put_off(QmRunMarket *market, const QmGridWish *wishes, size_t count)
 {

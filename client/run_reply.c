@@ -130,10 +130,15 @@ tell_refusal(QmRunMarket *market, int64_t order_id, const QmExchangeAnswer *answ
         qm_run_account_unusable(market->account, answer->message);
 }
 
-/* qm_run_rest lets an account rest as long as the exchange has asked for, or a moment where it does not say. */
+/*
+ * qm_run_rest lets an account rest as long as the exchange has asked for, or a moment
+ * where it does not say. After too many orders only orders rest: what is open can
+ * still be canceled and asked for.
+ */
 void
 qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer)
 {
+    int64_t *retry_ns = answer->cause == QM_CAUSE_ORDERS ? &account->orders_retry_ns : &account->retry_ns;
     int64_t rest_ms = answer->retry_after_ms;
     int64_t until_ns;
 
@@ -144,6 +149,6 @@ qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer)
     if (rest_ms > REST_MAX_MS)
         rest_ms = REST_MAX_MS;
     until_ns = qm_run_now_ns() + rest_ms * QM_NS_PER_MS;
-    if (until_ns > account->retry_ns)
-        account->retry_ns = until_ns;
+    if (until_ns > *retry_ns)
+        *retry_ns = until_ns;
 }

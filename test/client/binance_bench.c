@@ -103,6 +103,22 @@ qt_run_until(Bench *bench, const Kept *kept, int calls)
     }
 }
 
+void
+qt_run_until_seen(Bench *bench, const char *what, size_t count)
+{
+    int64_t end_us = qt_now_us() + WAIT_MS * 1000;
+
+    while (qt_binance_seen(bench->server, what) < count)
+    {
+        struct pollfd one = {.fd = bench->exchange->functions->descriptor(bench->exchange), .events = POLLIN};
+
+        if (qt_now_us() > end_us)
+            qt_fail("%s: seen %zu times", what, qt_binance_seen(bench->server, what));
+        assert_true(poll(&one, 1, 20) >= 0);
+        bench->exchange->functions->run(bench->exchange);
+    }
+}
+
 QmExchangePlace
 qt_an_order(void)
 {

@@ -46,6 +46,8 @@ extern void qt_bench_open(Bench *bench, QmBinanceOptions options);
 extern void qt_bench_make(Bench *bench, QmBinanceOptions options);
 extern void qt_bench_end(Bench *bench);
 extern void qt_run_until(Bench *bench, const Kept *kept, int calls);
+/* qt_run_until_seen turns it until the server has seen so many requests or messages with a text in them. */
+extern void qt_run_until_seen(Bench *bench, const char *what, size_t count);
 extern QmExchangePlace qt_an_order(void);
 
 #endif

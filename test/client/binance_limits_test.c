@@ -4,7 +4,6 @@
  */
 #include "check.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,11 @@
     "\"updateTime\":1,"                                                                                              \
     "\"price\":\"65000.10\",\"origQty\":\"0.00010\",\"executedQty\":\"0\",\"cummulativeQuoteQty\":\"0\",\"status\":" \
     "\"NEW\",\"timeInForce\":\"GTC\",\"type\":\"LIMIT\",\"side\":\"BUY\"}"
+
+#define CANCEL_BODY                                                                                              \
+    "{\"symbol\":\"BTCUSDT\",\"orderId\":7,\"origClientOrderId\":\"q0001a0\",\"clientOrderId\":\"x\",\"price\":" \
+    "\"65000.10\",\"origQty\":\"0.00010\",\"executedQty\":\"0\",\"cummulativeQuoteQty\":\"0\",\"status\":"       \
+    "\"CANCELED\",\"timeInForce\":\"GTC\",\"type\":\"LIMIT\",\"side\":\"BUY\"}"
 
 static const char *const symbols[] = {"BTCUSDT"};
 
@@ -68,24 +72,16 @@ noted_free(QmBudget *budget)
     (void) budget;
 }
 
-static const QmBudgetFunctions noted_functions = {noted_reserve, noted_used, noted_limit, noted_block, noted_free};
-
-/* run_until_seen drives the exchange until the server has seen so many requests. */
 static void
-run_until_seen(Bench *bench, const char *what, size_t count)
+noted_spent(QmBudget *budget, QmBudgetKind kind, int64_t until_us)
 {
-    int64_t end_us = qt_now_us() + 20000000;
-
-    while (qt_binance_seen(bench->server, what) < count)
-    {
-        struct pollfd poll_fd = {.fd = bench->exchange->functions->descriptor(bench->exchange), .events = POLLIN};
-
-        if (qt_now_us() > end_us)
-            qt_fail("%s: seen %zu times", what, qt_binance_seen(bench->server, what));
-        assert_true(poll(&poll_fd, 1, 1000) >= 0);
-        bench->exchange->functions->run(bench->exchange);
-    }
+    (void) budget;
+    (void) kind;
+    (void) until_us;
 }
+
+static const QmBudgetFunctions noted_functions =
+    {noted_reserve, noted_used, noted_limit, noted_block, noted_spent, noted_free};
 
 /* ask_markets asks for markets, of which the exchange answers with that body. */
 static void
@@ -171,7 +167,108 @@ test_limits_count(void **state)
         qt_run_until(&bench, &kept, i + 1);
         assert_int_equal(kept.outcome, i < 9 ? QM_EXCHANGE_DONE : QM_EXCHANGE_NOT_SENT);
     }
-    assert_int_equal(kept.cause, QM_CAUSE_THROTTLED);
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
+    qt_bench_end(&bench);
+}
+
+/* place_order places an order that may leave for so long, and returns what became of it. */
+static Kept
+place_order(Bench *bench, int ms)
+{
+    QmExchangePlace order = qt_an_order();
+    Kept kept = {0};
+
+    order.send_before_us = order.stamped_us + ms * 1000;
+    assert_int_equal(bench->exchange->functions->place(bench->exchange, &order, qt_keep, &kept), QM_OK);
+    qt_run_until(bench, &kept, 1);
+    return kept;
+}
+
+/* others_pass sees that cancels, queries and reads go on. */
+static void
+others_pass(Bench *bench)
+{
+    QmExchangeWhich which = {.symbol = "BTCUSDT", .client_order_id = "q0001a0"};
+    const QmExchangeFunctions *functions = bench->exchange->functions;
+    Kept kept = {0};
+
+    assert_int_equal(functions->cancel(bench->exchange, &which, qt_keep, &kept), QM_OK);
+    qt_run_until(bench, &kept, 1);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_DONE);
+    assert_int_equal(functions->query(bench->exchange, &which, qt_keep, &kept), QM_OK);
+    qt_run_until(bench, &kept, 2);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_DONE);
+    assert_int_equal(functions->open_orders(bench->exchange, "BTCUSDT", qt_keep, &kept), QM_OK);
+    qt_run_until(bench, &kept, 3);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_DONE);
+}
+
+/* refuse_orders makes a bench whose exchange refuses the first order so, and answers all else. */
+static void
+refuse_orders(Bench *bench, const char *headers, const char *body)
+{
+    qt_bench_make(bench, (QmBinanceOptions){0});
+    qt_binance_rule(bench->server,
+                    &(QtRule){.request = "POST /api/v3/order", .status = 429, .headers = headers, .body = body});
+    qt_binance_rule(bench->server, &(QtRule){.request = "POST /api/v3/order", .body = ORDER_BODY});
+    qt_binance_rule(bench->server, &(QtRule){.request = "DELETE /api/v3/order", .body = CANCEL_BODY});
+    qt_binance_rule(bench->server, &(QtRule){.request = "GET /api/v3/order", .body = ORDER_BODY});
+    qt_binance_rule(bench->server, &(QtRule){.request = "GET /api/v3/openOrders", .body = "[]"});
+}
+
+/* Too many orders: no order leaves for as long as the exchange says, and everything else does. */
+static void
+test_orders_are_spent(void **state)
+{
+    int64_t told_us;
+    Kept kept;
+    Bench bench;
+
+    (void) state;
+    refuse_orders(&bench,
+                  "Retry-After: 3\r\n",
+                  "{\"code\":-1015,\"msg\":\"Too many new orders; current limit is 100 orders per 10 SECOND.\"}");
+    kept = place_order(&bench, 3000);
+    told_us = qt_now_us();
+    assert_int_equal(kept.outcome, QM_EXCHANGE_NOT_PROCESSED);
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
+    assert_int_equal(kept.retry_after_ms, 3000);
+    assert_non_null(strstr(bench.notices, "too many orders in ten seconds: no order for 3000 ms"));
+    others_pass(&bench);
+    kept = place_order(&bench, 500);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_NOT_SENT);
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
+    assert_in_range(kept.retry_after_ms, 500, 3001);
+    assert_true(qt_now_us() - told_us < 3000000); /* or it was too slow to show that the others do not wait */
+    kept = place_order(&bench, 15000);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_DONE);
+    assert_true(kept.sent_us - told_us > 2900000);
+    assert_int_equal(qt_binance_seen(bench.server, "POST /api/v3/order"), 2);
+    qt_bench_end(&bench);
+}
+
+/* Too many in a day, and the exchange does not say until when: until its day is over, by its clock. */
+static void
+test_orders_of_the_day_are_spent(void **state)
+{
+    const int64_t day_ms = 86400000;
+    int64_t left_ms;
+    Kept kept;
+    Bench bench;
+
+    (void) state;
+    refuse_orders(&bench,
+                  NULL,
+                  "{\"code\":-1015,\"msg\":\"Too many new orders; current limit is 200000 orders per 1 DAY.\"}");
+    qt_binance_clock(bench.server, 3600000);
+    kept = place_order(&bench, 3000);
+    left_ms = day_ms - (qt_now_us() / 1000 + 3600000) % day_ms;
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
+    assert_true(llabs(kept.retry_after_ms - left_ms) < 2000 || left_ms > day_ms - 2000);
+    others_pass(&bench);
+    kept = place_order(&bench, 3000);
+    assert_int_equal(kept.outcome, QM_EXCHANGE_NOT_SENT);
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
     qt_bench_end(&bench);
 }
 
@@ -189,11 +286,11 @@ test_clock_is_read_again(void **state)
     (void) state;
     qt_bench_make(&bench, (QmBinanceOptions){.clock_ms = 50});
     qt_binance_rule(bench.server, &(QtRule){.request = "GET /api/v3/order", .body = ORDER_BODY});
-    run_until_seen(&bench, "GET /api/v3/time", 3);
+    qt_run_until_seen(&bench, "GET /api/v3/time", 3);
     qt_binance_clock(bench.server, 3600000);
     seen = qt_binance_seen(bench.server, "GET /api/v3/time");
     /* The next may have been answered before; when there is another one after it, it has been taken. */
-    run_until_seen(&bench, "GET /api/v3/time", seen + 3);
+    qt_run_until_seen(&bench, "GET /api/v3/time", seen + 3);
     assert_int_equal(bench.exchange->functions->query(bench.exchange, &which, qt_keep, &kept), QM_OK);
     qt_run_until(&bench, &kept, 1);
     assert_int_equal(kept.outcome, QM_EXCHANGE_DONE);
@@ -216,7 +313,7 @@ test_clock_that_cannot_be_read(void **state)
     bench.server = qt_binance_start(false);
     qt_binance_rule(bench.server, &(QtRule){.request = "GET /api/v3/time", .status = 500, .body = "{}"});
     qt_bench_open(&bench, (QmBinanceOptions){.clock_ms = 2000});
-    run_until_seen(&bench, "GET /api/v3/time", 4);
+    qt_run_until_seen(&bench, "GET /api/v3/time", 4);
     assert_non_null(strstr(bench.notices, "clock could not be read"));
     qt_bench_end(&bench);
 
@@ -238,6 +335,8 @@ main(void)
         cmocka_unit_test(test_limits_are_told),
         cmocka_unit_test(test_limits_that_are_none),
         cmocka_unit_test(test_limits_count),
+        cmocka_unit_test(test_orders_are_spent),
+        cmocka_unit_test(test_orders_of_the_day_are_spent),
         cmocka_unit_test(test_clock_is_read_again),
         cmocka_unit_test(test_clock_that_cannot_be_read),
     };

@@ -406,7 +406,7 @@ test_used_weight(void **state)
     assert_int_equal(bench.exchange->functions->place(bench.exchange, &order, qt_keep, &place), QM_OK);
     qt_run_until(&bench, &place, 1);
     assert_int_equal(place.outcome, QM_EXCHANGE_NOT_SENT);
-    assert_int_equal(place.cause, QM_CAUSE_THROTTLED);
+    assert_int_equal(place.cause, QM_CAUSE_ORDERS);
     assert_int_equal(bench.exchange->functions->cancel(bench.exchange, &which, qt_keep, &cancel), QM_OK);
     qt_run_until(&bench, &cancel, 1);
     assert_int_equal(cancel.outcome, QM_EXCHANGE_DONE);

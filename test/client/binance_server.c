@@ -59,7 +59,9 @@ struct QtBinance
 
 static void *accept_all(void *argument);
 static void *serve(void *argument);
+static bool rule_for(QtBinance *server, const char *head, QtRule *rule);
 static bool serve_request(Connection *connection, const char *head);
+static bool reply_by(Connection *connection, const QtRule *rule);
 static void serve_websocket(Connection *connection, const char *head);
 static void answer_message(Connection *connection, const char *text);
 static void make_certificate(QtBinance *server);
@@ -262,6 +264,8 @@ serve(void *argument)
     while (on)
     {
         ssize_t count = get(connection, head + length, sizeof(head) - 1 - length);
+        QtRule rule = {.status = 101};
+        bool upgrades;
         char *end;
 
         if (count <= 0)
@@ -272,12 +276,13 @@ serve(void *argument)
         if (end == NULL)
             continue;
         note(connection->server, head);
-        if (strcasestr(head, "Upgrade: websocket") != NULL)
+        upgrades = strcasestr(head, "Upgrade: websocket") != NULL;
+        if (upgrades && (!rule_for(connection->server, head, &rule) || rule.status == 101))
         {
             serve_websocket(connection, head);
             break;
         }
-        on = serve_request(connection, head);
+        on = upgrades ? reply_by(connection, &rule) : serve_request(connection, head);
         length = 0;
     }
     shutdown(connection->fd, SHUT_RDWR);
@@ -315,8 +320,6 @@ serve_request(Connection *connection, const char *head)
     QtBinance *server = connection->server;
     QtRule rule = {.request = "", .body = "{}", .status = 404};
     char clock[64];
-    char *reply = NULL;
-    int length;
 
     if (!rule_for(server, head, &rule) && strncmp(head, "GET /api/v3/time ", 17) == 0)
     {
@@ -329,11 +332,21 @@ serve_request(Connection *connection, const char *head)
                  (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000 + server->ahead_ms);
         rule = (QtRule){.body = clock};
     }
-    if (rule.delay_ms > 0)
-        usleep((useconds_t) rule.delay_ms * 1000);
-    if (rule.deed == QT_HANG_UP)
+    return reply_by(connection, &rule);
+}
+
+/* reply_by does what a rule says; false: the connection is to end. */
+static bool
+reply_by(Connection *connection, const QtRule *rule)
+{
+    char *reply = NULL;
+    int length;
+
+    if (rule->delay_ms > 0)
+        usleep((useconds_t) rule->delay_ms * 1000);
+    if (rule->deed == QT_HANG_UP)
         return false;
-    if (rule.deed == QT_SAY_NOTHING)
+    if (rule->deed == QT_SAY_NOTHING)
     {
         char byte;
 
@@ -342,13 +355,13 @@ serve_request(Connection *connection, const char *head)
     }
     length = asprintf(&reply,
                       "HTTP/1.1 %d Whatever\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
-                      rule.status == 0 ? 200 : rule.status,
-                      rule.headers == NULL ? "" : rule.headers,
-                      strlen(rule.body),
-                      rule.body);
-    put(connection, reply, (size_t) (rule.deed == QT_HALF ? length - (int) strlen(rule.body) / 2 : length));
+                      rule->status == 0 ? 200 : rule->status,
+                      rule->headers == NULL ? "" : rule->headers,
+                      strlen(rule->body),
+                      rule->body);
+    put(connection, reply, (size_t) (rule->deed == QT_HALF ? length - (int) strlen(rule->body) / 2 : length));
     free(reply);
-    return rule.deed == QT_REPLY;
+    return rule->deed == QT_REPLY;
 }
 
 /* send_frame sends a frame that is not masked. */

@@ -24,7 +24,7 @@ typedef struct QtRule
 {
     const char *request; /* "POST /api/v3/order" */
     QtDeed deed;
-    int status;          /* 0: 200 */
+    int status;          /* 0: 200; of a WebSocket's handshake 101 grants it, as no rule does */
     const char *headers; /* each with \r\n at its end; NULL: none */
     const char *body;
     int delay_ms;

@@ -282,6 +282,52 @@ test_block(void **state)
     close_handle(&other);
 }
 
+/*
+ * Too many orders: who is told and who shares the account place none until the window
+ * is over, and cancels pass. Of a window that goes on beyond what the exchange says the
+ * others are not told.
+ */
+static void
+test_orders_are_spent(void **state)
+{
+    Handle told = open_handle("spent", NULL);
+    Handle other = open_handle("spent", NULL);
+    int64_t end_us;
+    int64_t wait_ms;
+
+    (void) state;
+    window_with(7, WINDOW_S);
+    must_reserve(&told, one_order);
+    must_reserve(&other, one_order);
+    end_us = (window_of(clock_ns(CLOCK_REALTIME), WINDOW_S) + 1) * WINDOW_S * 1000000;
+    told.budget->functions->spent(told.budget, QM_BUDGET_ORDERS_10S, end_us);
+    assert_in_range(reserve(&told, one_order, true), 1, 10001);
+    must_reserve(&told, one_weight);
+    assert_int_equal(qt_ask_number("SELECT allowed - used FROM quantmesh.rate_budgets WHERE account = 'spent' AND kind "
+                                   "= 'orders_10s'"),
+                     0);
+    /* The other one has a chunk of two, of which one is left at most. */
+    (void) reserve(&other, one_order, true);
+    assert_in_range(reserve(&other, one_order, true), 1, 10001);
+    must_reserve(&other, one_weight);
+    assert_true(clock_ns(CLOCK_REALTIME) / 1000 < end_us); /* or it was too slow to show anything */
+    while ((wait_ms = reserve(&other, one_order, false)) > 0)
+        qm_moment_sleep(wait_ms);
+    assert_true(clock_ns(CLOCK_REALTIME) / 1000 >= end_us);
+    must_reserve(&told, one_order);
+
+    told.budget->functions->spent(told.budget, QM_BUDGET_ORDERS_DAY, clock_ns(CLOCK_REALTIME) / 1000 + 1500000);
+    assert_in_range(reserve(&told, one_order, true), 1, 1501);
+    must_reserve(&told, one_weight);
+    assert_true(qt_ask_number("SELECT used FROM quantmesh.rate_budgets WHERE account = 'spent' AND kind = "
+                              "'orders_day'") < 10000);
+    must_reserve(&other, one_order);
+    qm_moment_sleep(1501);
+    must_reserve(&told, one_order);
+    close_handle(&told);
+    close_handle(&other);
+}
+
 /* What the exchange has counted closes the budget for all, whoever has been told. */
 static void
 test_exchange_counts(void **state)
@@ -472,6 +518,7 @@ main(void)
         cmocka_unit_test(test_lost_chunk),
         cmocka_unit_test(test_chunk_ends),
         cmocka_unit_test(test_block),
+        cmocka_unit_test(test_orders_are_spent),
         cmocka_unit_test(test_exchange_counts),
         cmocka_unit_test(test_two_exchanges),
         cmocka_unit_test(test_no_right),

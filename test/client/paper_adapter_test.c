@@ -17,6 +17,7 @@
 typedef struct Heard
 {
     int user_up, user_down, market_up, market_down, trades, candles, closed_candles, books, balances, reports;
+    int told_to_wait;
     char last_state[32];
     char last_client_id[64];
     char states[4096]; /* of all reports: "id=state;" */
@@ -40,6 +41,7 @@ listen_to(void *argument, const QmExchangeEvent *event)
     into->closed_candles += event->kind == QM_HEARD_CANDLE && event->candle.closed;
     into->books += event->kind == QM_HEARD_BOOK;
     into->balances += event->kind == QM_HEARD_BALANCE;
+    into->told_to_wait += event->kind == QM_HEARD_NOTICE && strstr(event->text, "too many requests: no request for");
     if (event->kind != QM_HEARD_REPORT)
         return;
     into->reports++;
@@ -52,8 +54,9 @@ listen_to(void *argument, const QmExchangeEvent *event)
              event->report.state);
 }
 
+/* begin starts an exchange that allows so much weight in a minute, and the adapter; -1: it does not count. */
 static int
-set_up(void **state)
+begin(int weight_max)
 {
     QmBinanceOptions options = {.api_key = QT_PAPER_KEY,
                                 .secret_key = QT_PAPER_SECRET,
@@ -62,9 +65,9 @@ set_up(void **state)
                                 .listener_argument = &heard};
     QmError error;
 
-    (void) state;
     memset(&heard, 0, sizeof(heard));
     qt_paper_prepare(&paper);
+    paper.setup.server.weight_max = weight_max;
     qt_paper_start(&paper);
     qt_paper_step(&paper, 2);
     options.rest_url = paper.url;
@@ -74,6 +77,20 @@ set_up(void **state)
     if (exchange == NULL)
         qt_fail("%s", error.message);
     return 0;
+}
+
+static int
+set_up(void **state)
+{
+    (void) state;
+    return begin(-1);
+}
+
+static int
+set_up_limited(void **state)
+{
+    (void) state;
+    return begin(50);
 }
 
 static int
@@ -296,6 +313,49 @@ test_not_processed(void **state)
     assert_int_equal(kept.status, 429);
     assert_int_equal(kept.cause, QM_CAUSE_THROTTLED);
     assert_true(kept.retry_after_ms >= 1000);
+    /* Too many orders, and cancels and queries go on. */
+    assert_int_equal(place("n3", "buy", "20000.00", true).outcome, QM_EXCHANGE_DONE);
+    fault("{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 1, \"code\": -1015, \"wait_s\": 30}");
+    kept = place("n4", "buy", "20000.00", true);
+    assert_int_equal(kept.status, 429);
+    assert_int_equal(kept.code, -1015);
+    assert_int_equal(kept.cause, QM_CAUSE_ORDERS);
+    assert_int_equal(kept.retry_after_ms, 30000);
+    assert_string_equal(query("n3").state, "NEW");
+    assert_string_equal(cancel("n3").state, "CANCELED");
+}
+
+/* Shut out by the answer to a subscription: nothing is asked for until that is over, then all is as before. */
+static void
+test_shut_out(void **state)
+{
+    int64_t begin_us = qt_now_us();
+
+    (void) state;
+    fault("{\"kind\": \"limited\", \"endpoint\": \"stream\", \"value\": 418, \"count\": 1, \"wait_s\": 1}");
+    assert_int_equal(exchange->functions->watch_account(exchange), QM_OK);
+    RUN_UNTIL(heard.user_down, 1);
+    assert_int_equal(query("none").cause, QM_CAUSE_ABSENT);
+    assert_true(qt_now_us() - begin_us >= 1000000);
+    RUN_UNTIL(heard.user_up, 1);
+}
+
+/* Where the address has used up its weight, a connection is refused like any request, and that counts for all. */
+static void
+test_connection_refused(void **state)
+{
+    (void) state;
+    assert_int_equal(query("none").cause, QM_CAUSE_ABSENT);
+    /* Not across the end of a minute, where counting begins anew. */
+    while (qt_now_us() / 1000000 % 60 > 45)
+        assert_int_equal(poll(NULL, 0, 100), 0);
+    do
+        qt_paper_ask(&paper, "GET", "/api/v3/exchangeInfo", "", false);
+    while (paper.status == 200);
+    assert_int_equal(exchange->functions->watch_account(exchange), QM_OK);
+    RUN_UNTIL(heard.user_down, 1);
+    assert_int_equal(heard.told_to_wait, 1);
+    assert_int_equal(heard.user_up, 0);
 }
 
 /* Delays: before the engine, and behind it beyond the client's patience. */
@@ -398,6 +458,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_resync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lost_replies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_processed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_shut_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_connection_refused, set_up_limited, tear_down),
         cmocka_unit_test_setup_teardown(test_delays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lag, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, tear_down),

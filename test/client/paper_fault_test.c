@@ -138,6 +138,10 @@ requests_are_struck_within_the_scope(void **state)
     json_decref(list);
     assert_true(qm_paper_fault_remove(world, id));
     assert_int_equal(struck(world, QM_PAPER_PLACE, 0, QT_BTCUSDT), 0);
+    add(world, "{\"kind\":\"limited\",\"code\":-1015,\"count\":1}");
+    mishap = qm_paper_fault_request(world, QM_PAPER_QUERY, 0, -1);
+    assert_int_equal(mishap.http_before, 429);
+    assert_int_equal(mishap.code, -1015);
     add(world, "{\"kind\":\"limited\",\"value\":418,\"wait_s\":3,\"count\":2}");
     add(world, "{\"kind\":\"delay_before\",\"value\":10,\"count\":3}");
     add(world, "{\"kind\":\"fail_after\",\"count\":1}");

@@ -69,6 +69,93 @@ a_limit_is_waited_for(void **state)
     rests("{\"kind\": \"limited\", \"endpoint\": \"place\", \"count\": 1, \"wait_s\": 3, \"in_ms\": 1200000}");
 }
 
+/*
+ * Too many orders, for longer than an instance takes to end: no other is sent, and
+ * what is open is canceled all the same.
+ */
+static void
+too_many_orders_leave_cancels_alone(void **state)
+{
+    int64_t told_ms;
+    int placed;
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "system: {cancel_on_exit: true}\n");
+    qt_trader_fault(&trader,
+                    "{\"kind\": \"limited\", \"endpoint\": \"place\", \"code\": -1015, \"wait_s\": 60, \"in_ms\": "
+                    "1200000}");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_said(&trader, "not processed", 1);
+    assert_true(json_array_size(qt_paper_ask(&trader.paper, "GET", "/api/v3/openOrders", "symbol=BTCUSDT", true)) > 0);
+    told_ms = qt_paper_now_ms();
+    placed = struck();
+    kill(pid, SIGTERM);
+    assert_int_equal(qt_trader_end(pid), 0);
+    print_message("%d ms to cancel and end\n", (int) (qt_paper_now_ms() - told_ms));
+    assert_true(qt_paper_now_ms() - told_ms < 20000);
+    assert_in_range(struck(), placed, 8); /* those that were under way */
+    assert_int_equal(json_array_size(qt_paper_ask(&trader.paper, "GET", "/api/v3/openOrders", "symbol=BTCUSDT", true)),
+                     0);
+    assert_true(qt_trader_said(&trader, "too many orders in ten seconds: no order for 60000 ms") >= 1);
+    assert_true(qt_trader_done(&trader, 5).never >= 1);
+}
+
+/* When there may be orders again, the grid goes on. */
+static void
+too_many_orders_are_waited_for(void **state)
+{
+    int64_t told_ms;
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader,
+                    "{\"kind\": \"limited\", \"endpoint\": \"place\", \"code\": -1015, \"count\": 1, \"wait_s\": 3, "
+                    "\"in_ms\": 1200000}");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_said(&trader, "not processed", 1);
+    told_ms = qt_paper_now_ms();
+    assert_int_equal(qt_trader_end(pid), 0);
+    assert_true(qt_paper_now_ms() - told_ms >= 2500);
+    assert_int_equal(qt_trader_said(&trader, "not processed", OF_MARKET, "code=-1015"), 1);
+    assert_true(qt_trader_done(&trader, 20).never >= 1);
+}
+
+/* Shut out by the answer to a subscription, after the stream was cut: nothing is asked for until that is over. */
+static void
+a_ban_told_by_the_stream_is_waited_for(void **state)
+{
+    int64_t heard_ms;
+    int64_t told_ms;
+    int requests;
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "");
+    qt_trader_fault(&trader, "{\"kind\": \"delay_before\", \"value\": 1}");
+    qt_trader_fault(&trader,
+                    "{\"kind\": \"limited\", \"endpoint\": \"stream\", \"value\": 418, \"count\": 1, \"wait_s\": 4, "
+                    "\"in_ms\": 1200000}");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_step(&trader, 80);
+    (void) qt_paper_admin(&trader.paper, "POST", "kill", NULL);
+    qt_trader_until_said(&trader, "has shut this address out", 1);
+    told_ms = heard_ms = qt_paper_now_ms();
+    requests = struck();
+    /* What was under way may still come in at first; then there is nothing until the end of the ban. */
+    while (qt_paper_now_ms() - heard_ms < 2500)
+    {
+        if (struck() != requests)
+            heard_ms = qt_paper_now_ms();
+        requests = struck();
+        assert_true(heard_ms - told_ms < 1500);
+        usleep(5000);
+    }
+    assert_int_equal(qt_trader_end(pid), 0);
+    (void) qt_trader_done(&trader, 20);
+}
+
 /* For a while every request fails, whatever it is. */
 static void
 an_exchange_that_fails_is_asked_again(void **state)
@@ -289,6 +376,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ban_is_waited_for),
         cmocka_unit_test(a_limit_is_waited_for),
+        cmocka_unit_test(too_many_orders_leave_cancels_alone),
+        cmocka_unit_test(too_many_orders_are_waited_for),
+        cmocka_unit_test(a_ban_told_by_the_stream_is_waited_for),
         cmocka_unit_test(an_exchange_that_fails_is_asked_again),
         cmocka_unit_test(another_clock_is_measured),
         cmocka_unit_test(events_come_before_replies),
