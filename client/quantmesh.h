@@ -307,8 +307,9 @@ QM_API QM_MUST_CHECK QmCode qm_apply_report(QmClient *client, const char *accoun
 /*
  * qm_resolve_submission says what became of a submission. outcome: accepted,
  * rejected, not_processed, not_sent or unknown; absent, of an unknown order, when
- * the exchange does not have it and can no longer accept it. code and message of the
- * exchange may be NULL. It is repeated when the connection breaks.
+ * the exchange does not have it and can no longer accept it, which is refused with
+ * QM004 before its send_before has passed. code and message of the exchange may be
+ * NULL. It is repeated when the connection breaks.
  */
 QM_API QM_MUST_CHECK QmCode qm_resolve_submission(QmClient *client, const char *account, int64_t order_id,
                                                   int64_t fence, const char *outcome, const char *code,

@@ -81,8 +81,11 @@ struct QmRunOrder
     int64_t placed_ns;   /* when the store had it, just before it left */
     int64_t due_ns;      /* when it is to be asked for; INT64_MAX: it is not */
     int64_t pause_ms;
-    int absent; /* answers "no such order" after the deadline */
-    int calls;  /* that are open */
+    int64_t asked_us; /* wall clock: when it was last asked for ... */
+    int64_t asked_ns; /* ... and by the clock that only grows */
+    int64_t told_ns;  /* when the last answer came that counts as absent */
+    int absent;       /* answers "no such order" to questions after the deadline, each well after the one before */
+    int calls;        /* that are open */
     bool asking;
     bool canceling;
     bool counted; /* its question is one of a synchronization's */

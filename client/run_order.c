@@ -4,7 +4,8 @@
  *
  * An order whose reply was lost is asked for until the exchange has shown it, or has
  * said several times that it does not have it after the last moment at which it
- * could still have accepted it. Nothing is concluded from less.
+ * could still have accepted it. Nothing is concluded from less. Until when an order
+ * may leave, the store says: it may have been recorded long before somebody sends it.
  */
 #include "run.h"
 
@@ -17,15 +18,18 @@
 
 #define ASK_PAUSE_MIN_MS 200
 #define ASK_PAUSE_MAX_MS 5000
-#define ASK_PROOF_MS 1000 /* between the answers that prove an order absent */
+#define ASK_PROOF_MS 1000 /* from an answer that proves an order absent to the next question */
 #define ASK_OPEN_MS 30000 /* an order that was open and is not there any more: rarely */
 
+static void take_submission(QmRunOrder *order, const QmStoredOrder *stored);
+static void take_anew(QmRunOrder *order, const QmStoredOrder *stored);
+static bool counts_as_absent(const QmRunOrder *order);
 static void asked(void *argument, const QmExchangeAnswer *answer);
 static void not_there(QmRunOrder *order, const QmExchangeAnswer *answer);
 static void ask_later(QmRunOrder *order);
 static bool outcome_told(QmRunOrder *order);
-static bool resolved(QmRunOrder *order, const char *outcome);
-static bool reported_refused(QmRunOrder *order);
+static bool resolved(QmRunOrder *order, const char *outcome, QmReportResult *result);
+static bool reported_refused(QmRunOrder *order, QmReportResult *result);
 static bool absence_told(QmRunOrder *order);
 static bool withdraw(QmRunOrder *order);
 
@@ -54,6 +58,8 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
 {
     QmRunOrder *order = qm_run_order_find(market, stored->order_id, NULL);
 
+    if (order != NULL)
+        take_anew(order, stored);
     if (order != NULL || !(missing || qm_run_state_is_live(stored->state)))
         return order;
     if (market->order_count == market->order_size)
@@ -77,9 +83,8 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
     market->orders[market->order_count++] = order;
     order->market = market;
     order->order_id = stored->order_id;
-    order->fence = stored->fence;
     order->due_ns = INT64_MAX;
-    order->deadline_us = qm_run_deadline(market->run, stored->created_at_us + market->run->send_window_us);
+    take_submission(order, stored);
     order->phase = strcmp(stored->state, "open") == 0 || strcmp(stored->state, "partially_filled") == 0
                        ? QM_RUN_KNOWN
                        : QM_RUN_UNKNOWN;
@@ -87,12 +92,47 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
         order->phase = QM_RUN_KNOWN;
     if (order->phase == QM_RUN_UNKNOWN)
         order->due_ns = qm_run_now_ns() + ASK_PAUSE_MIN_MS * QM_NS_PER_MS;
-    qm_text_copy(order->client_order_id, sizeof(order->client_order_id), stored->client_order_id);
     qm_text_copy(order->exchange_order_id, sizeof(order->exchange_order_id), stored->exchange_order_id);
     qm_text_copy(order->side, sizeof(order->side), stored->side);
     qm_text_copy(order->price, sizeof(order->price), stored->price);
     qm_text_copy(order->quantity, sizeof(order->quantity), stored->quantity);
     return order;
+}
+
+/*
+ * take_submission notes the order's submission: its fence, under which id it leaves, and
+ * until when it may be accepted. One without a send_before was imported.
+ */
+static void
+take_submission(QmRunOrder *order, const QmStoredOrder *stored)
+{
+    const QmRun *run = order->market->run;
+
+    order->fence = stored->fence;
+    order->deadline_us = qm_run_deadline(run,
+                                         stored->send_before_us != 0 ? stored->send_before_us
+                                                                     : stored->created_at_us + run->send_window_us);
+    qm_text_copy(order->client_order_id, sizeof(order->client_order_id), stored->client_order_id);
+}
+
+/*
+ * take_anew notes that a known order was given to a sender once more, or that what was
+ * noted of that is wrong. What was answered before proves nothing of a new submission,
+ * even of an order that had been at the exchange.
+ */
+static void
+take_anew(QmRunOrder *order, const QmStoredOrder *stored)
+{
+    bool in_flight = strcmp(stored->state, "submitted") == 0 || strcmp(stored->state, "unknown") == 0;
+
+    if (order->phase == QM_RUN_SENDING || !in_flight || stored->fence == order->fence)
+        return;
+    take_submission(order, stored);
+    order->phase = QM_RUN_UNKNOWN;
+    order->absent = 0;
+    order->pause_ms = 0;
+    if (!order->asking)
+        ask_later(order);
 }
 
 /* qm_run_deadline returns when an order that may leave until send_before_us can no longer be accepted. */
@@ -148,6 +188,8 @@ qm_run_order_ask(QmRunOrder *order)
         return;
     }
     order->asking = true;
+    order->asked_us = qm_run_wall_us();
+    order->asked_ns = qm_run_now_ns();
     order->calls++;
     market->asking++;
 }
@@ -196,8 +238,11 @@ not_there(QmRunOrder *order, const QmExchangeAnswer *answer)
 
     if (order->phase == QM_RUN_SENDING)
         return;
-    if (!open && qm_run_wall_us() > order->deadline_us)
+    if (!open && counts_as_absent(order))
+    {
         order->absent++;
+        order->told_ns = qm_run_now_ns();
+    }
     if (order->absent >= QM_RUN_ABSENT_ENOUGH)
     {
         order->outcome = QM_RUN_ABSENT;
@@ -219,6 +264,18 @@ not_there(QmRunOrder *order, const QmExchangeAnswer *answer)
 }
 
 /*
+ * counts_as_absent tells whether an answer that the exchange does not have the order
+ * proves anything: it was asked when it could no longer accept it, and so long after the
+ * answer before that one glance at what lags behind is not taken for several.
+ */
+static bool
+counts_as_absent(const QmRunOrder *order)
+{
+    return order->asked_us > order->deadline_us &&
+           (order->absent == 0 || order->asked_ns - order->told_ns >= ASK_PROOF_MS * QM_NS_PER_MS);
+}
+
+/*
  * ask_later has an order asked for again, after a pause that grows; one that was open
  * and is not there, rarely. One that may be proved absent is asked for as soon as an
  * answer counts: until then it holds its slot, and an instance that ends waits for it.
@@ -228,6 +285,8 @@ ask_later(QmRunOrder *order)
 {
     int64_t limit_ms = order->pause_ms >= ASK_OPEN_MS ? ASK_OPEN_MS : ASK_PAUSE_MAX_MS;
     int64_t counts_ms = (order->deadline_us - qm_run_wall_us()) / 1000 + 1;
+    int64_t now_ns = qm_run_now_ns();
+    int64_t apart_ns = order->told_ns + ASK_PROOF_MS * QM_NS_PER_MS;
     int64_t pause_ms;
 
     order->pause_ms = order->pause_ms == 0 ? ASK_PAUSE_MIN_MS : order->pause_ms * 2;
@@ -238,7 +297,9 @@ ask_later(QmRunOrder *order)
         pause_ms = counts_ms;
     if (order->absent > 0 && pause_ms > ASK_PROOF_MS)
         pause_ms = ASK_PROOF_MS;
-    order->due_ns = qm_run_now_ns() + pause_ms * QM_NS_PER_MS;
+    order->due_ns = now_ns + pause_ms * QM_NS_PER_MS;
+    if (order->absent > 0 && order->due_ns < apart_ns)
+        order->due_ns = apart_ns;
 }
 
 /*
@@ -279,25 +340,40 @@ outcome_told(QmRunOrder *order)
                                         [QM_RUN_NOT_SENT] = "not_sent",
                                         [QM_RUN_REPLY_LOST] = "unknown"};
 
-    return resolved(order, words[order->outcome]);
+    QmReportResult result;
+
+    return resolved(order, words[order->outcome], &result);
 }
 
-/* resolved tells the store an outcome. That the order is further by now, or another's, is no failure. */
+/*
+ * resolved tells the store an outcome. That the order is further by now, or another's, is
+ * no failure; nor that it may still be sent by the store's clock: it is asked for again.
+ */
 static bool
-resolved(QmRunOrder *order, const char *outcome)
+resolved(QmRunOrder *order, const char *outcome, QmReportResult *result)
 {
     QmRun *run = order->market->run;
-    QmReportResult result;
-    QmCode code = run->store->functions->resolve_submission(run->store,
-                                                            order->market->account->name,
-                                                            order->order_id,
-                                                            order->fence,
-                                                            outcome,
-                                                            order->outcome_code,
-                                                            order->outcome_message,
-                                                            &result);
+    const char *sqlstate;
+    QmCode code;
 
-    if (code == QM_ERROR_SERVER && strcmp(run->store->functions->error(run->store)->sqlstate, "55000") == 0)
+    *result = (QmReportResult){0};
+    code = run->store->functions->resolve_submission(run->store,
+                                                     order->market->account->name,
+                                                     order->order_id,
+                                                     order->fence,
+                                                     outcome,
+                                                     order->outcome_code,
+                                                     order->outcome_message,
+                                                     result);
+
+    sqlstate = code == QM_ERROR_SERVER ? run->store->functions->error(run->store)->sqlstate : "";
+    if (strcmp(sqlstate, QM_SQLSTATE_MAY_BE_SENT) == 0)
+        qm_log(&run->log,
+               QM_LOG_WARN,
+               "an order is not absent yet by the store's clock, which is behind this machine's",
+               QM_LOG_MARKET(order->market),
+               QM_LOG_ORDER(order));
+    if (strcmp(sqlstate, QM_SQLSTATE_MAY_BE_SENT) == 0 || strcmp(sqlstate, "55000") == 0)
         return true;
     return qm_run_store_ok(run, code, "the outcome of an order");
 }
@@ -309,26 +385,33 @@ resolved(QmRunOrder *order, const char *outcome)
 static bool
 absence_told(QmRunOrder *order)
 {
-    qm_log(&order->market->run->log,
-           QM_LOG_WARN,
-           "an order was never accepted",
-           QM_LOG_MARKET(order->market),
-           QM_LOG_ORDER(order),
-           "side",
-           order->side,
-           "price",
-           order->price);
+    QmReportResult result = {0};
+    bool told;
+
     order->absent = 0;
-    ask_later(order); /* if it was sent once more meanwhile, nothing was proved */
-    return order->fence != 0 ? resolved(order, "unknown") && resolved(order, "absent") : reported_refused(order);
+    ask_later(order); /* if it was sent once more meanwhile, or still may be, nothing was proved */
+    if (order->fence != 0)
+        told = resolved(order, "unknown", &result) && resolved(order, "absent", &result);
+    else
+        told = reported_refused(order, &result);
+    if (told && result.applied)
+        qm_log(&order->market->run->log,
+               QM_LOG_WARN,
+               "an order was never accepted",
+               QM_LOG_MARKET(order->market),
+               QM_LOG_ORDER(order),
+               "side",
+               order->side,
+               "price",
+               order->price);
+    return told;
 }
 
 /* reported_refused ends an order that came by an import, and so has no submission that could be spoken of. */
 static bool
-reported_refused(QmRunOrder *order)
+reported_refused(QmRunOrder *order, QmReportResult *result)
 {
     QmRun *run = order->market->run;
-    QmReportResult result;
     const QmReport report = {
         .symbol = order->market->config->symbol,
         .client_order_id = order->client_order_id,
@@ -341,7 +424,7 @@ reported_refused(QmRunOrder *order)
                            run->store->functions->apply_report(run->store,
                                                                order->market->account->name,
                                                                &report,
-                                                               &result),
+                                                               result),
                            "the absence of an order");
 }
 

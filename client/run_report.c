@@ -214,8 +214,6 @@ take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, 
 {
     log_end(order, stored);
     qm_text_copy(order->state, sizeof(order->state), stored->state);
-    if (order->phase == QM_RUN_UNKNOWN)
-        order->fence = stored->fence;
     order->missing = missing;
     if (reported != NULL && reported != order->reported &&
         (order->reported[0] == '\0' || is_less(order->reported, reported)))

@@ -18,9 +18,10 @@
 
 #define QM_STORE_FILLS_MAX 10000 /* fills that one call lists */
 
-/* SQLSTATEs that a caller tells apart; both come with QM_ERROR_SERVER. */
+/* SQLSTATEs that a caller tells apart; all come with QM_ERROR_SERVER. */
 #define QM_SQLSTATE_STALE_INSTANCE "QM002" /* the epoch is not the instance's any more */
 #define QM_SQLSTATE_STATE_CHANGED "QM003"  /* another writer has saved the strategy's state */
+#define QM_SQLSTATE_MAY_BE_SENT "QM004"    /* an order is not absent before its send_before has passed */
 
 /* The filters of a market. NULL: as it is, or none where it is new. */
 typedef struct QmMarketFilters
@@ -60,6 +61,7 @@ typedef struct QmStoredOrder
     bool reduce_only;
     int64_t created_at_us;
     int64_t updated_at_us;
+    int64_t send_before_us;             /* of its last submission, by the store's clock; 0: none */
     char client_order_id[QM_NAME_SIZE]; /* an adopted order may have somebody else's */
     char exchange_order_id[QM_NAME_SIZE];
     char request_id[QM_REQUEST_ID_SIZE];

@@ -12,7 +12,7 @@
 #define ORDER_COLUMNS                                                                                              \
     "order_id, post_only, reduce_only, created_at, updated_at, client_order_id, exchange_order_id, request_id,"    \
     " symbol, side, order_type, time_in_force, price, quantity, filled_quantity, slot, strategy, instance, state," \
-    " cancel_state, CASE WHEN live THEN fence END"
+    " cancel_state, CASE WHEN live THEN fence END, send_before"
 
 /* What is asked, and the list of answers, of which room are there. */
 typedef struct Question
@@ -124,6 +124,7 @@ read_order(sqlite3_stmt *statement, QmStoredOrder *order)
     qm_sql_copy(statement, 18, order->state, sizeof(order->state));
     qm_sql_copy(statement, 19, order->cancel_state, sizeof(order->cancel_state));
     order->fence = sqlite3_column_int64(statement, 20);
+    order->send_before_us = sqlite3_column_int64(statement, 21);
 }
 
 /* read_commission adds up what an order has paid in its market's base asset; "" unless all its fills are in the ledger. */

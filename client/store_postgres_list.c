@@ -15,7 +15,7 @@
     " (extract(epoch FROM o.updated_at) * 1000000)::bigint, o.client_order_id, o.exchange_order_id,"   \
     " o.request_id, o.symbol, o.side, o.order_type, o.time_in_force, trim_scale(o.price),"             \
     " trim_scale(o.quantity), trim_scale(o.filled_quantity), o.slot, o.strategy, o.instance, o.state," \
-    " o.cancel_state, o.base_commission, "
+    " o.cancel_state, o.base_commission, o.fence, (extract(epoch FROM o.send_before) * 1000000)::bigint"
 
 static const QmStatement market_statement =
     {.name = "quantmesh.markets",
@@ -27,7 +27,7 @@ static const QmStatement market_statement =
 
 static const QmStatement orders_statement =
     {.name = "quantmesh.open_orders",
-     .sql = "SELECT " ORDER_COLUMNS "o.fence FROM quantmesh.open_orders AS o WHERE o.account = $1"
+     .sql = "SELECT " ORDER_COLUMNS " FROM quantmesh.open_orders AS o WHERE o.account = $1"
             " AND ($2::text IS NULL OR o.symbol = $2) AND ($3::text IS NULL OR o.strategy = $3) ORDER BY o.order_id",
      .parameters = 3,
      .repeat = QM_REPEAT_ALWAYS,
@@ -39,7 +39,7 @@ static const QmStatement orders_statement =
  */
 static const QmStatement own_order_statement =
     {.name = "quantmesh.all_orders",
-     .sql = "SELECT " ORDER_COLUMNS "o.fence FROM quantmesh.all_orders AS o"
+     .sql = "SELECT " ORDER_COLUMNS " FROM quantmesh.all_orders AS o"
             " WHERE o.account = $1 AND o.client_order_id = $2 AND o.order_id = $3::bigint",
      .parameters = 3,
      .repeat = QM_REPEAT_ALWAYS,
@@ -49,7 +49,7 @@ static const QmStatement own_order_statement =
 static const QmStatement order_statement =
     {.name = "quantmesh.all_orders",
      .sql = "SELECT " ORDER_COLUMNS
-            "o.fence FROM quantmesh.all_orders AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
+            " FROM quantmesh.all_orders AS o WHERE o.account = $1 AND o.client_order_id = $2 LIMIT 1",
      .parameters = 2,
      .repeat = QM_REPEAT_ALWAYS,
      .often = true};
@@ -111,6 +111,7 @@ read_order(const PGresult *result, int row, QmStoredOrder *order)
     qm_column_text(result, row, 19, order->cancel_state, sizeof(order->cancel_state));
     qm_column_text(result, row, 20, order->base_commission, sizeof(order->base_commission));
     order->fence = qm_column_int64(result, row, 21);
+    order->send_before_us = qm_column_int64(result, row, 22);
 }
 
 /* qm_postgres_get_market reads a market. */

@@ -34,6 +34,7 @@ typedef struct Word
 } Word;
 
 static void resolve_submission(QmSqlite *store, void *argument);
+static bool refuse_early(QmSqlite *store, const QmBookOrder *order);
 static void apply(QmSqlite *store, const Word *word, QmOrderEvent event, QmBookOrder *before);
 static bool came_to_nothing(const Word *word, QmOrderEvent event, const QmBookOrder *order);
 static void back_to_intent(const QmSqlite *store, QmBookOrder *order);
@@ -78,8 +79,26 @@ resolve_submission(QmSqlite *store, void *argument)
     if (before == NULL)
         return;
     answer(word, before, NULL);
+    if (before->fence == word->fence && event == QM_EVENT_PROVED_ABSENT && refuse_early(store, before))
+        return;
     if (before->fence == word->fence || event == QM_EVENT_OPENED)
         apply(store, word, event, before);
+}
+
+/* refuse_early refuses, with QM004, to take an order for absent while its sender may still send it; false: that time is over. */
+static bool
+refuse_early(QmSqlite *store, const QmBookOrder *order)
+{
+    if (!qm_order_is_live(order->state) || order->send_before <= qm_sqlite_now())
+        return false;
+    (void) qm_sqlite_refuse(store,
+                            QM_ERROR_SERVER,
+                            QM_SQLSTATE_MAY_BE_SENT,
+                            "Ask the exchange again once it can no longer accept the order.",
+                            "order %" PRId64 " of account \"%s\" may still be sent",
+                            order->order_id,
+                            order->account);
+    return true;
 }
 
 /*

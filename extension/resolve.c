@@ -15,8 +15,11 @@
 #include "report.h"
 #include "shared.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(qm_resolve_submission);
+
+#define ERRCODE_MAY_BE_SENT MAKE_SQLSTATE('Q', 'M', '0', '0', '4')
 
 typedef enum Outcome
 {
@@ -60,6 +63,7 @@ typedef struct Submission
 
 static void resolve(const Submission *submission, QmReportResult *result);
 static void apply(const Submission *submission, QmOrder *before, QmReportResult *result);
+static void refuse_early(const QmOrder *order);
 static bool came_to_nothing(const Submission *submission, const QmOrder *order);
 static void back_to_intent(QmOrder *order);
 static void withdraw_if_canceled(QmOrder *intent);
@@ -101,9 +105,29 @@ resolve(const Submission *submission, QmReportResult *result)
         qm_order_missing(submission->account, submission->order_id);
     result->order_id = before->order_id;
     result->state = qm_order_state_name(before->state);
+    if (before->fence == submission->fence && submission->outcome == OUTCOME_ABSENT)
+        refuse_early(before);
     if (before->fence == submission->fence || submission->outcome == OUTCOME_ACCEPTED)
         apply(submission, before, result);
     qm_query_end(&scope);
+}
+
+/*
+ * refuse_early errors with QM004 while an order's sender may still send it: that the
+ * exchange does not have it yet proves nothing. Who asks it can know neither when
+ * the order was claimed nor this server's time.
+ */
+static void
+refuse_early(const QmOrder *order)
+{
+    if (qm_order_is_live(order->state) && order->send_before > GetCurrentTimestamp())
+        ereport(ERROR,
+                (errcode(ERRCODE_MAY_BE_SENT),
+                 errmsg("order " INT64_FORMAT " of account \"%s\" may still be sent until %s",
+                        order->order_id,
+                        order->account,
+                        timestamptz_to_str(order->send_before)),
+                 errhint("Ask the exchange again once it can no longer accept the order.")));
 }
 
 /*

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION quantmesh.apply_report(text, text, text, text, text, text, n
 CREATE FUNCTION quantmesh.resolve_submission(account text, order_id bigint, fence bigint, outcome text, code text DEFAULT NULL, message text DEFAULT NULL)
     RETURNS quantmesh.report_result LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_resolve_submission';
 COMMENT ON FUNCTION quantmesh.resolve_submission(text, bigint, bigint, text, text, text) IS
-    'Says what became of a submission. account, order_id, fence: as place_order or claim_orders gave them; an older fence changes nothing. outcome: accepted, rejected, not_processed (may be sent again: back to intent), not_sent, unknown, absent (of an unknown order: the exchange does not have it and can no longer accept it). code, message: of the exchange.';
+    'Says what became of a submission. account, order_id, fence: as place_order or claim_orders gave them; an older fence changes nothing. outcome: accepted, rejected, not_processed (may be sent again: back to intent), not_sent, unknown, absent (of an unknown order: the exchange does not have it and can no longer accept it; QM004 before its send_before has passed). code, message: of the exchange.';
 
 CREATE FUNCTION quantmesh.settle_order(account text, order_id bigint, state text, reason text)
     RETURNS quantmesh.report_result LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_settle_order';

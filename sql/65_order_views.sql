@@ -75,7 +75,7 @@ CREATE VIEW quantmesh.all_orders WITH (security_barrier) AS
            (SELECT quantmesh.order_commission(o.account, o.order_id, m.base_asset, o.filled_quantity)
             FROM quantmesh.market AS m WHERE m.account = o.account AND m.symbol = o.symbol) AS base_commission,
            o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
-           o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.created_at, o.submitted_at, o.opened_at,
+           o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.send_before, o.created_at, o.submitted_at, o.opened_at,
            o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message, o.live
     FROM (SELECT x.* FROM quantmesh.orders AS x UNION ALL SELECT y.* FROM quantmesh.order_archive AS y) AS o
     WHERE quantmesh.account_is_visible(o.account);
@@ -108,6 +108,7 @@ COMMENT ON COLUMN quantmesh.all_orders.client_order_id IS 'The id that the excha
 COMMENT ON COLUMN quantmesh.all_orders.attempt IS 'How often it went back to intent.';
 COMMENT ON COLUMN quantmesh.all_orders.exchange_order_id IS 'The exchange''s id; NULL where it never had it.';
 COMMENT ON COLUMN quantmesh.all_orders.fence IS 'Fence of its placing, or of its last submission; NULL after the exchange did not process it.';
+COMMENT ON COLUMN quantmesh.all_orders.send_before IS 'The request must not leave after this.';
 COMMENT ON COLUMN quantmesh.all_orders.created_at IS 'When it was placed.';
 COMMENT ON COLUMN quantmesh.all_orders.submitted_at IS 'When it was last given to a sender.';
 COMMENT ON COLUMN quantmesh.all_orders.opened_at IS 'When we first heard that the exchange had it.';

@@ -6,6 +6,8 @@
  */
 #include "check.h"
 
+#include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,9 @@ enum
 typedef struct Known
 {
     const char *symbol;
+    int64_t placed_ns;
     int64_t asked_ns; /* when it was last asked to be cancelled; 0: never */
+    bool passed;      /* the time until which it may be sent was set back */
     struct
     {
         int64_t order_id;
@@ -136,6 +140,7 @@ place(int step)
     if (placements[0].outcome != QM_PLACED || placements[0].replayed)
         return;
     known->symbol = order.symbol;
+    known->placed_ns = qm_monotonic_ns();
     for (int i = 0; i < 2; i++)
     {
         known->in[i].order_id = placements[i].order_id;
@@ -226,20 +231,49 @@ report(int step)
         qt_fail("step %d: a report was applied by one store only", step);
 }
 
-/* resolve says what became of a submission, or of a cancel. */
+/* pass sets back, in both, the time until which an order may be sent. */
+static void
+pass(Known *known)
+{
+    char update[256];
+    sqlite3 *file;
+
+    (void) qt_ask("UPDATE quantmesh.orders SET send_before = '2001-01-01' WHERE order_id = %" PRId64
+                  " AND send_before IS NOT NULL",
+                  known->in[1].order_id);
+    snprintf(update,
+             sizeof(update),
+             "UPDATE orders SET send_before = 1 WHERE order_id = %" PRId64 " AND send_before IS NOT NULL",
+             known->in[0].order_id);
+    assert_int_equal(sqlite3_open_v2(qt_store_file("store_random_test"), &file, SQLITE_OPEN_READWRITE, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_exec(file, update, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(file);
+    known->passed = true;
+}
+
+/*
+ * resolve says what became of a submission, or of a cancel; but not that an order is
+ * absent when it is at the age where that begins to be taken.
+ */
 static void
 resolve(int step)
 {
     static const char *const outcomes[] = {"accepted", "rejected", "not_processed", "not_sent", "unknown", "absent"};
     static const char *const cancels[] = {"done", "rejected", "unknown"};
-    const Known *known = &orders[draw(order_count)];
+    Known *known = &orders[draw(order_count)];
     const char *outcome = pick(outcomes, 6);
     const char *cancel = pick(cancels, 3);
     bool of_cancel = draw(3) == 0;
     bool old_fence = draw(6) == 0;
+    int64_t age_ms = (qm_monotonic_ns() - known->placed_ns) / QM_NS_PER_MS;
     QmReportResult results[2];
     QmCode codes[2];
 
+    if (strcmp(outcome, "absent") == 0 && draw(2) == 0)
+        pass(known);
+    if (strcmp(outcome, "absent") == 0 && !known->passed && age_ms > 1000 && age_ms < 10000)
+        return;
     for (int i = 0; i < 2; i++)
     {
         if (of_cancel)

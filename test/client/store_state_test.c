@@ -5,6 +5,8 @@
 #include "check.h"
 
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "server.h"
 #include "stores.h"
@@ -19,6 +21,16 @@ static QmOrder
 order_of(const char *side, const char *price, const char *quantity)
 {
     return (QmOrder){.symbol = "BTCUSDT", .side = side, .price = price, .quantity = quantity, .strategy = "grid"};
+}
+
+/* wall_us returns this machine's time. */
+static int64_t
+wall_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 static int
@@ -114,7 +126,14 @@ test_stale(void **state)
     assert_int_equal(grid.version, 0);
 }
 
-/* Absence is proved of what is in doubt, not of what was just sent. */
+/* resolved says what became of a submission, and returns how that was taken. */
+static QmCode
+resolved(const QmPlacement *placed, const char *outcome, QmReportResult *result)
+{
+    return on->resolve_submission(store, account, placed->order_id, placed->fence, outcome, NULL, NULL, result);
+}
+
+/* Absence is proved of what is in doubt, not of what was just sent, nor of what may still be sent. */
 static void
 test_absence(void **state)
 {
@@ -122,20 +141,61 @@ test_absence(void **state)
     QmReportResult result;
     QmPlacement unsure;
     QmStoredOrder stored;
+    QmCode code;
 
     (void) state;
     unsure = qt_placed(store, &order);
-    assert_code(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
-                QM_ERROR_SERVER,
-                on->error(store));
-    assert_string_equal(on->error(store)->sqlstate, "55000");
-    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "unknown", NULL, NULL, &result),
-              on->error(store));
+    assert_ok(resolved(&unsure, "unknown", &result), on->error(store));
     assert_ok(on->order_by_client_id(store, account, unsure.client_order_id, &stored), on->error(store));
     assert_true(stored.fence == unsure.fence);
-    assert_ok(on->resolve_submission(store, account, unsure.order_id, unsure.fence, "absent", NULL, NULL, &result),
-              on->error(store));
+    assert_true(stored.send_before_us == unsure.send_before_us);
+    assert_code(resolved(&unsure, "absent", &result), QM_ERROR_SERVER, on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_MAY_BE_SENT);
+    assert_true(on->error(store)->hint[0] != '\0');
+
+    /* It stays so until then. Nothing but the time ends that, and the store's clock is this machine's. */
+    while ((code = resolved(&unsure, "absent", &result)) != QM_OK)
+    {
+        assert_string_equal(on->error(store)->sqlstate, QM_SQLSTATE_MAY_BE_SENT);
+        assert_true(wall_us() <= unsure.send_before_us + INT64_C(60000000));
+        usleep(20000);
+    }
+    assert_true(wall_us() >= unsure.send_before_us);
     assert_string_equal(result.state, "never_accepted");
+    assert_true(result.applied);
+    assert_ok(resolved(&unsure, "absent", &result), on->error(store));
+    assert_false(result.applied);
+}
+
+/* An order that was not given to a sender has no time until which it may be sent, and one whose reply is awaited is not absent. */
+static void
+test_send_before(void **state)
+{
+    QmOrder order = order_of("buy", "112", "1");
+    QmPlacement placed;
+    QmReportResult result;
+    QmStoredOrder *list;
+    size_t count;
+
+    (void) state;
+    order.intent = true;
+    placed = qt_placed(store, &order);
+    assert_ok(on->open_orders(store, account, "BTCUSDT", NULL, &list, &count), on->error(store));
+    assert_int_equal(count, 1);
+    assert_true(list[0].send_before_us == 0 && placed.send_before_us == 0);
+    qm_free(list);
+    order = order_of("buy", "113", "1");
+    order.valid_until_us = wall_us() + 1500000;
+    placed = qt_placed(store, &order);
+    assert_true(placed.send_before_us == order.valid_until_us);
+    assert_ok(on->open_orders(store, account, "BTCUSDT", NULL, &list, &count), on->error(store));
+    assert_int_equal(count, 2);
+    assert_true(list[1].send_before_us == placed.send_before_us);
+    qm_free(list);
+    while (wall_us() <= placed.send_before_us)
+        usleep(20000);
+    assert_code(resolved(&placed, "absent", &result), QM_ERROR_SERVER, on->error(store));
+    assert_string_equal(on->error(store)->sqlstate, "55000");
 }
 
 int
@@ -145,6 +205,8 @@ main(void)
                                        {"postgres: test_state", test_state, setup, teardown, "postgres"},
                                        {"sqlite: test_absence", test_absence, setup, teardown, "sqlite"},
                                        {"postgres: test_absence", test_absence, setup, teardown, "postgres"},
+                                       {"sqlite: test_send_before", test_send_before, setup, teardown, "sqlite"},
+                                       {"postgres: test_send_before", test_send_before, setup, teardown, "postgres"},
                                        {"postgres: test_stale", test_stale, setup, teardown, "postgres"}};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,7 +294,7 @@ SELECT is(pg_temp.columns_of('quantmesh.all_orders'),
     'account text, order_id bigint, symbol text, side text, order_type text, time_in_force text, price numeric, quantity numeric, filled_quantity numeric, '
     'busted_quantity numeric, missing_quantity numeric, average_price numeric, base_commission numeric, state text, cancel_state text, slot text, post_only boolean, reduce_only '
     'boolean, strategy text, instance text, owner text, request_id text, origin text, replaces bigint, client_order_id text, attempt integer, '
-    'exchange_order_id text, fence bigint, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
+    'exchange_order_id text, fence bigint, send_before timestamp with time zone, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
     'text, live boolean', 'columns of all_orders');
 SELECT is(pg_temp.columns_of('quantmesh.positions'),

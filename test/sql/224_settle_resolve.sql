@@ -4,7 +4,7 @@
 \ir rows_eq.psql
 SET client_min_messages = warning;
 
-SELECT plan(140);
+SELECT plan(148);
 
 SELECT quantmesh.set_market('set', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 CREATE FUNCTION pg_temp.place(name text, submit boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
@@ -36,12 +36,28 @@ SELECT pg_temp.rows_eq($$ SELECT live, holds_slot, ended_at FROM quantmesh.order
 SELECT is(pg_temp.resolve('unknown', 'unknown'), 'unknown f', 'once');
 SELECT is(pg_temp.resolve('unknown', 'accepted'), 'open t', 'then accepted after all');
 
--- Absence can be proved of an order in doubt, by whoever has its fence.
+-- Absence can be proved of an order in doubt, by whoever has its fence, once its sender may not send it any more.
+CREATE FUNCTION pg_temp.pass_send_before(name text) RETURNS void LANGUAGE sql AS $$
+    UPDATE quantmesh.orders SET send_before = clock_timestamp() - interval '1 us' WHERE request_id = $1
+$$;
 SELECT is(pg_temp.place('absent'), 'placed', 'an order');
-SELECT throws_ok($$ SELECT pg_temp.resolve('absent', 'absent') $$, '55000', NULL, 'that was just sent is not absent');
+SELECT throws_ok($$ SELECT pg_temp.resolve('absent', 'absent') $$, 'QM004', NULL, 'that was just sent may still be sent');
 SELECT is(pg_temp.resolve('absent', 'unknown'), 'unknown t', 'it is in doubt');
+SELECT throws_like($$ SELECT pg_temp.resolve('absent', 'absent') $$, 'order % of account "set" may still be sent until %', 'and may still be sent');
 SELECT is(pg_temp.resolve('absent', 'absent', 1), 'unknown f', 'an older fence proves nothing');
+SELECT pg_temp.pass_send_before('absent') \gset
 SELECT is(pg_temp.resolve('absent', 'absent'), 'never_accepted t', 'absent: never accepted');
+SELECT is(pg_temp.resolve('absent', 'absent'), 'never_accepted f', 'once');
+SELECT is(pg_temp.place('submitted'), 'placed', 'an order');
+SELECT pg_temp.pass_send_before('submitted') \gset
+SELECT throws_ok($$ SELECT pg_temp.resolve('submitted', 'absent') $$, '55000', NULL, 'whose reply does not count as lost is not absent');
+
+-- What counts is when it was claimed, not when it was recorded.
+SELECT is(pg_temp.place('claimed late', false), 'placed', 'an intent');
+UPDATE quantmesh.orders SET created_at = created_at - interval '1 hour' WHERE request_id = 'claimed late';
+SELECT is((SELECT count(*) FROM quantmesh.claim_orders('set')), 1::bigint, 'that is claimed an hour later');
+SELECT is(pg_temp.resolve('claimed late', 'unknown'), 'unknown t', 'and is in doubt');
+SELECT throws_ok($$ SELECT pg_temp.resolve('claimed late', 'absent') $$, 'QM004', NULL, 'may still be sent');
 SELECT pg_temp.rows_eq($$ SELECT live, holds_slot, ended_at IS NOT NULL FROM quantmesh.orders WHERE request_id = 'absent' $$, 'VALUES (false, false, true)', 'and its slot is free');
 
 -- A request that was not processed may be sent again, under another client order id.

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(103);
+SELECT plan(108);
 
 -- One market per case and policy; orders of 1 at prices that name them.
 CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair') RETURNS void LANGUAGE sql AS $$
@@ -120,6 +120,19 @@ SELECT pg_temp.absent('ABS', 100, 1) \gset
 SELECT is(pg_temp.pass('ABS'), 'INFLIGHT_ABSENT prove_absent repaired', 'three do');
 SELECT is(pg_temp.state('ABS', 100), 'never_accepted 0', 'it was never accepted');
 SELECT is((SELECT outcome FROM quantmesh.place_order('rec', 'ABS', 'buy', 100, 1)), 'placed', 'and its slot is free');
+
+-- An order that was recorded long ago and claimed just now may still be sent, whatever the exchange has answered.
+SELECT pg_temp.market('LATE') \gset
+SELECT is((SELECT outcome FROM quantmesh.place_order('rec', 'LATE', 'buy', 100, 1, submit => false)), 'placed', 'an intent');
+UPDATE quantmesh.orders SET created_at = created_at - interval '1 hour' WHERE account = 'rec' AND symbol = 'LATE';
+SELECT is((SELECT count(*) FROM quantmesh.claim_orders('rec', max => 1000) WHERE symbol = 'LATE'), 1::bigint, 'is claimed an hour later');
+SELECT is((SELECT r.state FROM quantmesh.orders AS o, quantmesh.resolve_submission('rec', o.order_id, o.fence, 'unknown') AS r WHERE o.account = 'rec' AND o.symbol = 'LATE'), 'unknown', 'and is in doubt');
+SELECT pg_temp.absent('LATE', 100, 3) \gset
+SELECT pg_temp.submit('LATE', NULL) \gset
+SELECT is(pg_temp.pass('LATE'), 'clean', 'three answers prove nothing before its deadline');
+SELECT pg_temp.past_deadline('LATE') \gset
+SELECT pg_temp.submit('LATE', NULL) \gset
+SELECT is(pg_temp.pass('LATE'), 'INFLIGHT_ABSENT prove_absent repaired', 'and after it that it was never accepted');
 
 -- MISSING_AT_EXCHANGE: asked for; never rejected, lost after three answers.
 SELECT pg_temp.market('MISS') \gset
