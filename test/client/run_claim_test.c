@@ -66,11 +66,10 @@ begin(const char *more_config)
     return pid;
 }
 
-/* end stops both. */
+/* end waits for the end of an instance that was told to stop, and stops the exchange. */
 static void
 end(pid_t pid)
 {
-    kill(pid, SIGTERM);
     assert_int_equal(qt_trader_end(pid), 0);
     qt_trader_stop(&trader);
 }
@@ -130,6 +129,7 @@ intents_of_the_market_are_sent(void **state)
     until_open("25100");
     assert_null(strstr(became("ETHUSDT", PRICE), "claimed"));
     assert_int_equal(qt_trader_logged(&trader, "a claimed order is not sent"), 0);
+    kill(pid, SIGTERM);
     end(pid);
     assert_null(strstr(became("ETHUSDT", PRICE), "claimed"));
 }
@@ -172,6 +172,7 @@ nothing_is_claimed_while_resting(void **state)
                                " s' FROM quantmesh.orders WHERE live AND price = " PRICE,
                                begun),
                         "t");
+    kill(pid, SIGTERM);
     end(pid);
 }
 
@@ -198,7 +199,7 @@ a_claim_in_vain_is_given_back(void **state)
     until_open("25100");
     qt_until("SELECT EXISTS (SELECT FROM quantmesh.orders WHERE price = " PRICE " AND strategy = 'another' AND state = "
              "'aborted' AND error_message LIKE '%%busy%%')");
-    assert_string_equal(became("BTCUSDT", PRICE), "placed claimed not_sent");
+    assert_string_equal(became("BTCUSDT", PRICE), "claimed not_sent");
     assert_int_equal(qt_trader_said(&trader,
                                     " warn ",
                                     "a claimed order is not sent",
@@ -206,6 +207,7 @@ a_claim_in_vain_is_given_back(void **state)
                                     "price=" PRICE,
                                     "somebody else is busy at its level"),
                      1);
+    kill(pid, SIGTERM);
     end(pid);
     assert_int_equal(qt_trader_audited(&trader, "\"price\":\"25000.00\""), 0);
     assert_int_not_equal(qt_trader_audited(&trader, "\"price\":\"25100.00\""), 0);
