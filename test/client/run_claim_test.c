@@ -209,8 +209,8 @@ a_claim_in_vain_is_given_back(void **state)
                      1);
     kill(pid, SIGTERM);
     end(pid);
-    assert_int_equal(qt_trader_audited(&trader, "\"price\":\"25000.00\""), 0);
-    assert_int_not_equal(qt_trader_audited(&trader, "\"price\":\"25100.00\""), 0);
+    assert_int_equal(qt_trader_audited(&trader, "\"price\":\"25000"), 0);
+    assert_int_not_equal(qt_trader_audited(&trader, "\"price\":\"25100"), 0);
     qt_redis_stop(&redis, SIGTERM);
 }
 
