@@ -19,8 +19,9 @@ static const QmStatement claim_statement =
      .sql =
          "SELECT c.order_id, c.client_order_id, c.symbol, c.side, c.order_type, c.time_in_force, c.price, c.quantity,"
          " c.post_only, c.reduce_only, c.fence, (extract(epoch FROM c.send_before) * 1000000)::bigint, c.committed"
-         " FROM quantmesh.claim_orders(account => $1, instance => $2, epoch => $3::bigint, max => $4::integer) AS c",
-     .parameters = 4,
+         " FROM quantmesh.claim_orders(account => $1, instance => $2, epoch => $3::bigint, max => $4::integer,"
+         " symbol => $5) AS c",
+     .parameters = 5,
      .repeat = QM_REPEAT_NEVER};
 
 /* claim_read reads one row. */
@@ -50,15 +51,16 @@ claim_read(QmClaim *claim, const PGresult *result, int row, QmError *error)
 
 /* qm_claim_orders takes intents to send them. */
 QmCode
-qm_claim_orders(QmClient *client, const char *account, const char *instance, int64_t epoch, int max, QmClaim **list,
-                size_t *count)
+qm_claim_orders(QmClient *client, const char *account, const char *instance, int64_t epoch, int max, const char *symbol,
+                QmClaim **list, size_t *count)
 {
     char epoch_text[QM_NUMBER_TEXT];
     char max_text[QM_NUMBER_TEXT];
     const char *const values[] = {account,
                                   instance,
                                   qm_value_int64_or_null(epoch_text, epoch),
-                                  qm_value_int64(max_text, max)};
+                                  qm_value_int64(max_text, max),
+                                  symbol};
     PGresult *result = NULL;
     QmCode code = QM_OK;
 

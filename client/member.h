@@ -56,9 +56,16 @@ typedef struct QmMemberFunctions
     void (*halted)(void *argument, const char *account, const char *symbol, const char *state, const char *reason);
 
     /*
+     * How many intents of the market could be sent now: so many are claimed at most.
+     * 0: none is, and with a later heartbeat this is asked again. NULL: any number.
+     */
+    size_t (*room)(void *argument, const char *account, const char *symbol);
+
+    /*
      * An intent was claimed under this epoch, and is this process's to send before
      * its send_before_us (the server's clock). stamped_us: CLOCK_REALTIME before
-     * the claim, for QmExchangePlace; what cannot be sent is resolved as not_sent.
+     * the claim, for QmExchangePlace. It is of a market that is the member's and had
+     * room; what cannot be sent all the same is resolved as not_sent.
      */
     void (*submit)(void *argument, const char *account, const QmClaim *claim, int64_t stamped_us);
 

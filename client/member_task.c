@@ -4,7 +4,7 @@
  * Every task becomes a job, so that one that is repeated is not begun twice, and
  * one that was done is answered until the server has taken the answer. Those for
  * the instance alone are done at once; the others wait until an exchange may be
- * asked. Intents are claimed when it is their turn, and go to the caller.
+ * asked. Intents are claimed when it is their turn and the caller has room for them.
  */
 #include "member_inside.h"
 
@@ -17,6 +17,7 @@
 static bool do_at_once(QmMember *member, QmJob *job);
 static bool begin_one(QmMember *member, QmJob *job);
 static bool claim(QmMember *member, QmJob *job);
+static size_t room(const QmMember *member, const QmTask *task);
 
 /* qm_member_take makes jobs of new tasks. What has no room is given out by a later heartbeat. */
 void
@@ -119,15 +120,17 @@ begin_one(QmMember *member, QmJob *job)
 }
 
 /*
- * claim claims intents for as long as there are some, one lot a turn, and hands
- * them on. Nothing is claimed that could not be sent: only while there is a life
- * to send it under. False when the database did not answer.
+ * claim claims intents of the task's market for as long as there are some, one lot a
+ * turn, and hands them on. Nothing is claimed that could not be sent: where there is
+ * no room the task is let go of, and the next heartbeat brings it again. False when
+ * the database did not answer.
  */
 static bool
 claim(QmMember *member, QmJob *job)
 {
     struct timespec now;
     int64_t stamped_us;
+    size_t lot = room(member, &job->task);
     QmClaim *list;
     size_t count;
     QmCode code;
@@ -137,15 +140,19 @@ claim(QmMember *member, QmJob *job)
         qm_job_ends(job, "failed", "instance %s sends no intents", member->name);
         return true;
     }
-    if (qm_member_now_us() >= member->trusted_until_us)
+    if (lot == 0)
+    {
+        qm_job_drop(job);
         return true;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     stamped_us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
     code = qm_claim_orders(member->client,
                            job->task.account,
                            member->name,
                            member->epoch,
-                           QM_MEMBER_CLAIM_MAX,
+                           (int) lot,
+                           job->task.symbol,
                            &list,
                            &count);
     if (!qm_member_answered(member, code, job->epoch))
@@ -158,7 +165,20 @@ claim(QmMember *member, QmJob *job)
     for (size_t i = 0; i < count; i++)
         member->functions.submit(member->argument, job->task.account, &list[i], stamped_us);
     qm_free(list);
-    if (count < QM_MEMBER_CLAIM_MAX)
+    if (count < lot)
         qm_job_ends(job, "done", "%s", "");
     return true;
+}
+
+/* room returns how many intents of a task's market may be claimed: none without a life to send them under. */
+static size_t
+room(const QmMember *member, const QmTask *task)
+{
+    size_t most = QM_MEMBER_CLAIM_MAX;
+
+    if (qm_member_now_us() >= member->trusted_until_us || !qm_member_owns(member, task->account, task->symbol))
+        return 0;
+    if (member->functions.room != NULL)
+        most = member->functions.room(member->argument, task->account, task->symbol);
+    return most < QM_MEMBER_CLAIM_MAX ? most : QM_MEMBER_CLAIM_MAX;
 }

@@ -383,13 +383,14 @@ typedef struct QmClaim
 
 /*
  * qm_claim_orders takes up to max intents (1 to 1000), oldest first, to send
- * them. It returns a list, to be freed with qm_free, and its length. Once sent it
- * is not repeated: after QM_ERROR_UNCERTAIN nothing was given out, and what was
+ * them: those of one market, or where symbol is NULL of the whole account. It
+ * returns a list, to be freed with qm_free, and its length. Once sent it is not
+ * repeated: after QM_ERROR_UNCERTAIN nothing was given out, and what was
  * claimed all the same becomes unknown and is looked up at the exchange, like any
  * order whose sender has gone.
  */
 QM_API QM_MUST_CHECK QmCode qm_claim_orders(QmClient *client, const char *account, const char *instance, int64_t epoch,
-                                            int max, QmClaim **list, size_t *count);
+                                            int max, const char *symbol, QmClaim **list, size_t *count);
 
 /* ------------------------------------------------------------------- halts */
 

@@ -2,8 +2,8 @@
  * A running instance: what its files share. run.c opens, drives and closes it;
  * run_market.c has one market, run_order.c the way of an order to the exchange and
  * back, run_resync.c what is asked for when something may have been missed,
- * run_report.c what the exchange has said, run_follow.c the steps of a paper
- * exchange.
+ * run_report.c what the exchange has said, run_claim.c the intents of others,
+ * run_follow.c the steps of a paper exchange.
  *
  * One thread and one event loop. Exchanges are asynchronous, the store answers at
  * once. Nothing of the exchange is believed before the store has it, and nothing
@@ -314,9 +314,12 @@ extern void qm_run_unlock(QmRun *run, char key[QM_LOCK_KEY_SIZE]);
 
 /* run_place.c */
 extern void qm_run_place(QmRunMarket *market, const QmGridWish *wishes, size_t count);
+extern void qm_run_hand_over(QmRunOrder *order, QmExchangePlace *place);
 
-extern void qm_run_send_claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t fence, int64_t send_before_us,
-                                int64_t stamped_us);
+/* run_claim.c */
+extern size_t qm_run_claim_room(const QmRunMarket *market);
+extern void qm_run_claim_send(QmRun *run, QmRunMarket *market, const char *account, const QmClaim *claim,
+                              int64_t stamped_us);
 
 /* run_reply.c */
 extern void qm_run_replied(void *argument, const QmExchangeAnswer *answer);

@@ -17,6 +17,7 @@ static void gained(void *argument, const char *account, const char *symbol, cons
 static void lost(void *argument, const char *account, const char *symbol, const char *why);
 static void died(void *argument, const char *why);
 static void halted(void *argument, const char *account, const char *symbol, const char *state, const char *reason);
+static size_t room(void *argument, const char *account, const char *symbol);
 static void submit(void *argument, const char *account, const QmClaim *claim, int64_t stamped_us);
 static void changed(void *argument, const char *account, const char *symbol, int64_t order_id);
 static void say(void *argument, QmMemberLevel level, const char *text);
@@ -36,7 +37,7 @@ qm_run_member_open(QmRun *run, QmError *error)
         .markets = names,
         .market_count = run->market_count,
         .standby = run->config->instance.standby,
-        .functions = {exchange_of, gained, lost, died, halted, submit, changed, say},
+        .functions = {exchange_of, gained, lost, died, halted, room, submit, changed, say},
         .argument = run,
     };
     QmCode code = QM_ERROR_MEMORY;
@@ -208,24 +209,20 @@ halted(void *argument, const char *account, const char *symbol, const char *stat
            reason);
 }
 
-/* submit sends an order that was recorded by somebody else and is this instance's to send now. */
+static size_t
+room(void *argument, const char *account, const char *symbol)
+{
+    const QmRunMarket *market = market_named(argument, account, symbol);
+
+    return market != NULL ? qm_run_claim_room(market) : 0;
+}
+
 static void
 submit(void *argument, const char *account, const QmClaim *claim, int64_t stamped_us)
 {
-    QmRunMarket *market = market_named(argument, account, claim->symbol);
-    QmStoredOrder stored = {.order_id = claim->order_id, .created_at_us = stamped_us};
+    QmRun *run = argument;
 
-    if (market == NULL)
-        return;
-    qm_text_copy(stored.client_order_id, sizeof(stored.client_order_id), claim->client_order_id);
-    qm_text_copy(stored.side, sizeof(stored.side), claim->side);
-    qm_text_copy(stored.price, sizeof(stored.price), claim->price);
-    qm_text_copy(stored.quantity, sizeof(stored.quantity), claim->quantity);
-    qm_text_copy(stored.order_type, sizeof(stored.order_type), claim->order_type);
-    qm_text_copy(stored.time_in_force, sizeof(stored.time_in_force), claim->time_in_force);
-    qm_text_copy(stored.state, sizeof(stored.state), "submitted");
-    stored.post_only = claim->post_only;
-    qm_run_send_claimed(market, &stored, claim->fence, claim->send_before_us, stamped_us);
+    qm_run_claim_send(run, market_named(run, account, claim->symbol), account, claim, stamped_us);
 }
 
 /* changed tells the grid of an order about which the server has learned something by a task. */

@@ -33,7 +33,6 @@ static void recorded(Batch *batch, size_t number);
 static void replayed(Batch *batch, size_t number);
 static QmRunOrder *known(Batch *batch, size_t number);
 static void send_order(Batch *batch, size_t number, QmRunOrder *order);
-static void hand_over(QmRunOrder *order, QmExchangePlace *place);
 static void log_placed(const QmRunOrder *order);
 
 /* qm_run_place records wishes in one transaction with the grid's state, and sends what was placed. */
@@ -293,12 +292,12 @@ send_order(Batch *batch, size_t number, QmRunOrder *order)
         .send_before_us = batch->placements[number].send_before_us,
     };
 
-    hand_over(order, &place);
+    qm_run_hand_over(order, &place);
 }
 
-/* hand_over gives an order to the exchange, which answers sooner or later. */
-static void
-hand_over(QmRunOrder *order, QmExchangePlace *place)
+/* qm_run_hand_over gives an order to the exchange, which answers sooner or later. */
+void
+qm_run_hand_over(QmRunOrder *order, QmExchangePlace *place)
 {
     QmExchange *exchange = order->market->account->exchange;
 
@@ -315,36 +314,6 @@ hand_over(QmRunOrder *order, QmExchangePlace *place)
 
         qm_run_replied(order, &none);
     }
-}
-
-/* qm_run_send_claimed sends an order that was recorded before, and is this instance's to send since it has claimed it. */
-void
-qm_run_send_claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t fence, int64_t send_before_us,
-                    int64_t stamped_us)
-{
-    QmRunOrder *order = qm_run_order_know(market, stored, false);
-    QmExchangePlace place = {
-        .symbol = market->config->symbol,
-        .client_order_id = stored->client_order_id,
-        .side = stored->side,
-        .order_type = stored->order_type,
-        .time_in_force = stored->time_in_force[0] != '\0' ? stored->time_in_force : NULL,
-        .price = stored->price[0] != '\0' ? stored->price : NULL,
-        .quantity = stored->quantity,
-        .post_only = stored->post_only,
-        .stamped_us = stamped_us,
-        .send_before_us = send_before_us,
-    };
-
-    if (order == NULL)
-        return;
-    order->phase = QM_RUN_SENDING;
-    order->due_ns = INT64_MAX;
-    order->fence = fence;
-    order->deadline_us = qm_run_deadline(market->run, send_before_us);
-    order->placed_ns = qm_run_now_ns();
-    market->placed++;
-    hand_over(order, &place);
 }
 
 /* log_placed writes that an order is on its way. */

@@ -39,6 +39,7 @@ PG_FUNCTION_INFO_V1(qm_claim_orders);
 typedef struct Claim
 {
     const char *account;
+    const char *symbol;   /* NULL: the whole account */
     const char *instance; /* NULL: keep the order's own */
     int64 epoch;          /* 0: none */
     int max;
@@ -96,6 +97,7 @@ read_claim(FunctionCallInfo fcinfo, Claim *claim)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("max must be from 1 to %d, not %d", CLAIM_MAX, claim->max)));
+    claim->symbol = PG_ARGISNULL(4) ? NULL : qm_arg_symbol(fcinfo, 4);
 }
 
 /* is_current says whether the sender is no instance, or the one that is registered under that name now. */
@@ -108,18 +110,20 @@ is_current(const Claim *claim)
 }
 
 /*
- * lock_open_markets locks all markets that have intents, and returns those sides
- * of them whose intents may be sent, as symbol:side; a symbol has no colon.
+ * lock_open_markets locks the markets asked for that have intents, and returns those
+ * sides of them whose intents may be sent, as symbol:side; a symbol has no colon.
  */
 static ArrayType *
 lock_open_markets(const Claim *claim)
 {
     static QmQuery query = {"SELECT DISTINCT l.symbol FROM " QM_LIVE_ORDERS
-                            "WHERE l.account = $1 AND o.state = 'intent' ORDER BY l.symbol",
-                            1,
-                            {TEXTOID}};
-    Datum account[] = {CStringGetTextDatum(claim->account)};
-    uint64 count = qm_query_read_latest(&query, account, NULL);
+                            "WHERE l.account = $1 AND ($2 IS NULL OR l.symbol = $2) AND o.state = 'intent' "
+                            "ORDER BY l.symbol",
+                            2,
+                            {TEXTOID, TEXTOID}};
+    bool nulls[] = {false, claim->symbol == NULL};
+    Datum values[] = {CStringGetTextDatum(claim->account), nulls[1] ? (Datum) 0 : CStringGetTextDatum(claim->symbol)};
+    uint64 count = qm_query_read_latest(&query, values, nulls);
     Datum *sides = palloc(sizeof(Datum) * (2 * count + 1));
     int open = 0;
 
@@ -158,23 +162,27 @@ takes_intents(const Claim *claim, const char *symbol, bool buy)
     return (buy ? exposure.longest : exposure.shortest) <= 0;
 }
 
-/* withdraw_expired aborts intents that are out of time, of whichever market. */
+/* withdraw_expired aborts intents that are out of time, of whichever market was asked for, halted or not. */
 static void
 withdraw_expired(const Claim *claim)
 {
     static QmQuery query = {"SELECT locked.order_id FROM ("
                             "SELECT o.order_id FROM " QM_LIVE_ORDERS
-                            "WHERE l.account = $1 AND o.state = 'intent' AND o.valid_until <= $2 "
-                            "ORDER BY o.order_id) AS late, "
+                            "WHERE l.account = $1 AND ($4 IS NULL OR l.symbol = $4) AND o.state = 'intent' "
+                            "AND o.valid_until <= $2 ORDER BY o.order_id) AS late, "
                             "LATERAL (SELECT o.order_id FROM quantmesh.orders AS o "
                             "WHERE o.account = $1 AND o.order_id = late.order_id AND o.state = 'intent' "
                             "AND o.valid_until <= $2 FOR NO KEY UPDATE SKIP LOCKED) AS locked LIMIT $3",
-                            3,
-                            {TEXTOID, TIMESTAMPTZOID, INT8OID}};
+                            4,
+                            {TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID}};
     const char *const reason[][2] = {{"reason", "valid_until passed"}};
     QmOrderNews news = {.event = qm_order_event_name(QM_EVENT_WITHDRAWN), .source = "call"};
-    Datum values[] = {CStringGetTextDatum(claim->account), TimestampTzGetDatum(claim->now), Int64GetDatum(EXPIRE_MAX)};
-    uint64 count = qm_query_run(&query, values, NULL);
+    bool nulls[] = {false, false, false, claim->symbol == NULL};
+    Datum values[] = {CStringGetTextDatum(claim->account),
+                      TimestampTzGetDatum(claim->now),
+                      Int64GetDatum(EXPIRE_MAX),
+                      nulls[3] ? (Datum) 0 : CStringGetTextDatum(claim->symbol)};
+    uint64 count = qm_query_run(&query, values, nulls);
     int64 *order_ids = read_order_ids(count);
 
     news.detail = qm_jsonb_object(lengthof(reason), reason);

@@ -91,7 +91,7 @@ COMMENT ON TABLE quantmesh.task IS 'Work that the coordinator gives to instances
 COMMENT ON COLUMN quantmesh.task.account IS 'The account.';
 COMMENT ON COLUMN quantmesh.task.task_id IS 'Its id: grows with time.';
 COMMENT ON COLUMN quantmesh.task.kind IS
-    'assign: start with the market; unassign: stop; snapshot: fetch one and submit_snapshot; query_order: ask the exchange for the order and its trades and apply_report; cancel_order: send the cancel and resolve_cancel; submit_order: there are intents, claim_orders; halt: the trading state has changed.';
+    'assign: start with the market; unassign: stop; snapshot: fetch one and submit_snapshot; query_order: ask the exchange for the order and its trades and apply_report; cancel_order: send the cancel and resolve_cancel; submit_order: the market has intents, claim_orders with its symbol; halt: the trading state has changed.';
 COMMENT ON COLUMN quantmesh.task.symbol IS 'The symbol; * where it is for the account as a whole.';
 COMMENT ON COLUMN quantmesh.task.subject IS 'What it is about: unique among the unfinished ones of a market and kind.';
 COMMENT ON COLUMN quantmesh.task.order_id IS 'The order; NULL if it is of none of ours.';

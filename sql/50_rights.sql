@@ -25,7 +25,7 @@ BEGIN ATOMIC
         ('trader', 'EXECUTE ON FUNCTION quantmesh.guard(text, bigint)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.place_order(text, text, text, numeric, numeric, text, text, boolean, boolean, text, text, text, text, bigint, boolean, timestamptz, interval)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.place_orders(text, jsonb, boolean)'),
-        ('trader', 'EXECUTE ON FUNCTION quantmesh.claim_orders(text, text, bigint, integer)'),
+        ('trader', 'EXECUTE ON FUNCTION quantmesh.claim_orders(text, text, bigint, integer, text)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.replace_order(text, bigint, numeric, numeric, text, text, bigint, timestamptz)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.apply_report(text, text, text, text, text, text, numeric, numeric, numeric, numeric, text, boolean, timestamptz, text, jsonb)'),
         ('trader', 'EXECUTE ON FUNCTION quantmesh.resolve_submission(text, bigint, bigint, text, text, text)'),

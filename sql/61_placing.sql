@@ -40,12 +40,12 @@ COMMENT ON FUNCTION quantmesh.place_orders(text, jsonb, boolean) IS
     'Places several orders in one transaction and answers each, in order. account: of all of them. orders: an array of objects whose fields are the arguments of place_order but account, submit and wait; prices and quantities as strings or JSON numbers. submit: false records intents for claim_orders. 22023 names the element and the field; then nothing is stored.';
 
 CREATE FUNCTION quantmesh.claim_orders(account text, instance text DEFAULT NULL, epoch bigint DEFAULT NULL, max integer DEFAULT 10,
-    OUT order_id bigint, OUT client_order_id text, OUT symbol text, OUT side text, OUT order_type text, OUT time_in_force text,
+    symbol text DEFAULT NULL, OUT order_id bigint, OUT client_order_id text, OUT symbol text, OUT side text, OUT order_type text, OUT time_in_force text,
     OUT price numeric, OUT quantity numeric, OUT post_only boolean, OUT reduce_only boolean, OUT fence bigint, OUT send_before timestamptz,
     OUT committed boolean)
     RETURNS SETOF record LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'qm_claim_orders';
-COMMENT ON FUNCTION quantmesh.claim_orders(text, text, bigint, integer) IS
-    'Takes intents of the account, oldest first, to send them: they are submitted now, each with a fence and a send_before of its own. account: whose. instance, epoch: the sender, if it is registered. max: how many, 1 to 1000. Intents of halted markets stay; those that are out of time are aborted. Empty when the instance''s epoch is old.';
+COMMENT ON FUNCTION quantmesh.claim_orders(text, text, bigint, integer, text) IS
+    'Takes intents of the account, oldest first, to send them: they are submitted now, each with a fence and a send_before of its own. account: whose. instance, epoch: the sender, if it is registered. max: how many, 1 to 1000. symbol: of this market alone; NULL: of every market of the account. Intents of halted markets stay; those that are out of time are aborted. Empty when the instance''s epoch is old.';
 
 CREATE FUNCTION quantmesh.replace_order(account text, order_id bigint, price numeric, quantity numeric, request_id text DEFAULT NULL,
     instance text DEFAULT NULL, epoch bigint DEFAULT NULL, valid_until timestamptz DEFAULT NULL) RETURNS quantmesh.placement

@@ -312,7 +312,7 @@ test_ended_while_idle(void **state)
     assert_ok(qm_client_connect(client), qm_client_error(client));
     backend = qm_client_backend(client);
     assert_string_equal(qt_ask("SELECT pg_terminate_backend(%d, 30000)", backend), "t");
-    assert_ok(qm_claim_orders(client, "binance", NULL, 0, 10, &claims, &count), qm_client_error(client));
+    assert_ok(qm_claim_orders(client, "binance", NULL, 0, 10, NULL, &claims, &count), qm_client_error(client));
     assert_int_equal(qm_client_connections(client), 2);
     qm_free(claims);
     qm_client_free(client);

@@ -535,7 +535,7 @@ test_claim_cut(void **state)
     subject_new(&subject);
     assert_ok(qm_place_order(client, account, &order, &subject.placement), qm_client_error(client));
     qt_proxy_arm(&proxy, QT_REPLY, 0, QT_CLOSE);
-    assert_code(qm_claim_orders(client, account, NULL, 0, 10, &claims, &count),
+    assert_code(qm_claim_orders(client, account, NULL, 0, 10, NULL, &claims, &count),
                 QM_ERROR_UNCERTAIN,
                 qm_client_error(client));
     assert_null(claims);
@@ -543,7 +543,7 @@ test_claim_cut(void **state)
     assert_string_equal(qt_ask("SELECT state FROM quantmesh.orders WHERE order_id = %lld",
                                (long long) subject.placement.order_id),
                         "submitted");
-    assert_ok(qm_claim_orders(client, account, NULL, 0, 10, &claims, &count), qm_client_error(client));
+    assert_ok(qm_claim_orders(client, account, NULL, 0, 10, NULL, &claims, &count), qm_client_error(client));
     assert_int_equal(count, 0);
     qm_free(claims);
 }

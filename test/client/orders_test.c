@@ -206,7 +206,10 @@ test_claim(void **state)
     QmReportResult result;
 
     (void) state;
-    assert_ok(qm_claim_orders(client, account, NULL, 0, 1000, &claims, &count), qm_client_error(client));
+    assert_ok(qm_claim_orders(client, account, NULL, 0, 1000, "ETHUSDT", &claims, &count), qm_client_error(client));
+    assert_int_equal(count, 0);
+    qm_free(claims);
+    assert_ok(qm_claim_orders(client, account, NULL, 0, 1000, "BTCUSDT", &claims, &count), qm_client_error(client));
     assert_int_equal(count, 100);
     assert_string_equal(claims[0].symbol, "BTCUSDT");
     assert_string_equal(claims[0].price, "70000.1");
@@ -223,10 +226,10 @@ test_claim(void **state)
     assert_string_equal(result.state, "rejected");
     assert_true(result.applied);
     qm_free(claims);
-    assert_ok(qm_claim_orders(client, account, NULL, 0, 1, &claims, &count), qm_client_error(client));
+    assert_ok(qm_claim_orders(client, account, NULL, 0, 1, NULL, &claims, &count), qm_client_error(client));
     assert_int_equal(count, 0);
     qm_free(claims);
-    assert_code(qm_claim_orders(client, account, NULL, 0, 0, &claims, &count),
+    assert_code(qm_claim_orders(client, account, NULL, 0, 0, NULL, &claims, &count),
                 QM_ERROR_ARGUMENT,
                 qm_client_error(client));
     assert_null(claims);

@@ -3,6 +3,7 @@
  */
 #include "watched.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +69,16 @@ halted(void *argument, const char *account, const char *symbol, const char *stat
     watched->halts++;
 }
 
+static size_t
+room(void *argument, const char *account, const char *symbol)
+{
+    QtWatched *watched = argument;
+
+    assert_true(qm_member_owns(watched->member, account, symbol));
+    watched->room_asked++;
+    return watched->room;
+}
+
 static void
 submit(void *argument, const char *account, const QmClaim *claim, int64_t stamped_us)
 {
@@ -76,6 +87,8 @@ submit(void *argument, const char *account, const QmClaim *claim, int64_t stampe
     assert_string_equal(account, "binance");
     assert_true(stamped_us > 0 && stamped_us < claim->send_before_us);
     assert_true(qm_member_now_us() < qm_member_trusted_until_us(watched->member));
+    assert_true(watched->room > 0);
+    watched->room--;
     watched->claim = *claim;
     watched->claims++;
 }
@@ -116,13 +129,14 @@ qt_member(QtWatched *watched, const char *name, bool standby)
         .ttl_ms = QT_TTL_MS,
         .beat_ms = 100,
         .detail = "{\"test\": true}",
-        .functions = {exchange, gained, lost, died, halted, submit, changed, note},
+        .functions = {exchange, gained, lost, died, halted, room, submit, changed, note},
         .argument = watched,
     };
     QmError error;
     size_t at = 0;
 
     memset(watched, 0, sizeof(*watched));
+    watched->room = SIZE_MAX;
     qt_exchange_open(&watched->exchange);
     assert_ok(qm_member_open(&options, &watched->member, &error), &error);
     while (all[at] != NULL)

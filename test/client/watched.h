@@ -22,6 +22,8 @@ typedef struct QtWatched
     int losses;
     int deaths;
     int halts;
+    size_t room; /* so many more intents would be sent */
+    int room_asked;
     int claims;
     int changes;
     int64_t gained_us;

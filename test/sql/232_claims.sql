@@ -1,6 +1,6 @@
 -- Shows what claim_orders hands out and stores: intents of the account, oldest first, each with a fence and a send_before of its
--- own; what it leaves (halted markets, intents that wait for an order that they replace, an instance with an old epoch), what
--- it ends (out of time), and which arguments it refuses.
+-- own; what it leaves (other markets than the one asked for, halted markets, intents that wait for an order that they replace, an
+-- instance with an old epoch), what it ends (out of time), and which arguments it refuses.
 \set ON_ERROR_ROLLBACK off
 SET client_min_messages = warning;
 
@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 DROP ROLE IF EXISTS qm_test_claimer;
 CREATE ROLE qm_test_claimer;
 
-SELECT plan(139);
+SELECT plan(156);
 
 SELECT quantmesh.set_market('acc', 'BTCUSDT', tick_size => 0.01, step_size => 0.001) \gset
 SELECT quantmesh.set_market('acc', 'ETHUSDT', tick_size => 0.01, step_size => 0.001) \gset
@@ -81,6 +81,26 @@ SELECT is(count(*), 10::bigint, 'by default it is up to ten')
     FROM (SELECT pg_temp.intend(VARIADIC array_agg('ten ' || lpad(i::text, 3, '0') ORDER BY i)) FROM generate_series(1, 12) AS i) AS t, quantmesh.claim_orders('acc');
 SELECT is(pg_temp.claim(max => 1), 'ten 011', 'one');
 SELECT is(pg_temp.claim(max => 1000), 'ten 012', 'a thousand at most');
+
+-- Of one market: the others are left alone, with their intents that are out of time.
+CREATE FUNCTION pg_temp.claim_of(symbol text, max integer DEFAULT 10, instance text DEFAULT NULL, epoch bigint DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(o.request_id, ' ' ORDER BY c.ordinality), '-')
+    FROM quantmesh.claim_orders('acc', $3, $4, $2, symbol => $1) WITH ORDINALITY AS c JOIN quantmesh.orders AS o USING (order_id)
+$$;
+SELECT is(pg_temp.intend('one 1', 'eth one', 'one 2', 'xrp one', 'one late', 'eth one late'), 'placed placed placed placed placed placed', 'intents of three markets');
+UPDATE quantmesh.orders SET valid_until = clock_timestamp() - interval '1 us' WHERE request_id LIKE '%one late';
+SELECT is(pg_temp.claim_of('ADAUSDT'), '-', 'a market without intents, or none at all, has nothing to be claimed');
+SELECT is(pg_temp.claim_of('btcusdt'), '-', 'nor one that is spelt in another way');
+SELECT is(pg_temp.claim_of('ETHUSDT'), 'eth one', 'what one market has is claimed');
+SELECT is(pg_temp.stored('one 1') || ', ' || pg_temp.stored('xrp one'), 'intent 0, intent 0', 'older and younger ones of other markets are not');
+SELECT is(pg_temp.stored('eth one late') || ', ' || pg_temp.stored('one late'), 'aborted 0, intent 0', 'what is out of time is aborted there alone');
+SELECT is(pg_temp.claim_of('BTCUSDT', max => 1), 'one 1', 'the oldest first');
+SELECT count(*) FROM quantmesh.set_trading_state('acc', 'BTCUSDT', 'halted', 'test') \gset
+SELECT is(pg_temp.claim_of('BTCUSDT'), '-', 'a halted market stays halted');
+SELECT count(*) FROM quantmesh.set_trading_state('acc', 'BTCUSDT', 'active', 'test') \gset
+SELECT is(pg_temp.claim_of('BTCUSDT', instance => 'i1', epoch => 6), '-', 'an old epoch gets nothing of it');
+SELECT is(pg_temp.claim_of('BTCUSDT', instance => 'i1', epoch => 7), 'one 2', 'the registered instance does');
+SELECT is(pg_temp.claim_of(NULL), 'xrp one', 'NULL is the whole account');
 
 -- Who sends: the instance is stored if one is named, and an old one gets nothing.
 SELECT is(pg_temp.intend('own', 'i1'), 'placed placed', 'two intents');
@@ -240,7 +260,10 @@ INSERT INTO refused VALUES
     ('''acc'', max => NULL', '22004', 'max must not be null'),
     ('''acc'', max => 0', '22023', 'max must be from 1 to 1000%'),
     ('''acc'', max => -1', '22023', 'max must be from 1 to 1000%'),
-    ('''acc'', max => 1001', '22023', 'max must be from 1 to 1000%');
+    ('''acc'', max => 1001', '22023', 'max must be from 1 to 1000%'),
+    ('''acc'', symbol => ''''', '22023', 'symbol %'),
+    ('''acc'', symbol => ''*''', '22023', 'symbol %'),
+    ('''acc'', symbol => repeat(''B'', 65)', '22023', 'symbol %');
 SELECT throws_ok(format('SELECT quantmesh.claim_orders(%s)', call), sqlstate, NULL, format('claim_orders(%s) is %s', call, sqlstate)) FROM refused;
 SELECT throws_like(format('SELECT quantmesh.claim_orders(%s)', call), message, format('which says %s', message)) FROM refused;
 SELECT is(pg_temp.stored('refused'), 'intent 0', 'and nothing has changed');
