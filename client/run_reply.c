@@ -10,8 +10,9 @@
 #include "error.h"
 #include "moment.h"
 
-#define REST_MIN_MS 500    /* after a failure that says no time */
-#define REST_MAX_MS 600000 /* nobody rests longer than that without looking again */
+#define REST_MIN_MS 500         /* after a failure that says no time */
+#define TOO_MANY_ORDERS (-1015) /* which a cancel is not */
+#define REST_MAX_MS 600000      /* nobody rests longer than that without looking again */
 
 static void accepted(QmRunOrder *order, const QmExchangeAnswer *answer);
 static void concluded(QmRunOrder *order, const QmExchangeAnswer *answer);
@@ -146,4 +147,7 @@ qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer)
     until_ns = qm_run_now_ns() + rest_ms * QM_NS_PER_MS;
     if (until_ns > account->retry_ns)
         account->retry_ns = until_ns;
+    if ((answer->cause == QM_CAUSE_BANNED || answer->cause == QM_CAUSE_THROTTLED) && answer->code != TOO_MANY_ORDERS &&
+        until_ns > account->ban_ns)
+        account->ban_ns = until_ns;
 }
