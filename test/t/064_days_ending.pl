@@ -1,4 +1,4 @@
-# Instances are stopped while the database is gone: test/fault/mesh.
+# Instances are told to stop when their markets are others' by now, and while the database is gone: test/fault/mesh.
 use strict;
 use warnings;
 use FindBin;
@@ -7,5 +7,6 @@ use QuantMeshTest;
 use QuantMeshDays;
 use Test::More;
 
+qm_day_ok('overtaken');
 qm_day_ok('ending');
 done_testing();
