@@ -215,7 +215,7 @@ take_turns(QmRun *run)
 }
 
 /*
- * qm_run_may_trade tells whether something may leave for a market's exchange now:
+ * qm_run_may_trade tells whether an order may leave for a market's exchange now:
  * reports are heard, everything missed was asked for, the store is there, the exchange
  * has not asked for a rest.
  */

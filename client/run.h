@@ -2,8 +2,8 @@
  * A running instance: what its files share. run.c opens, drives and closes it;
  * run_market.c has one market, run_order.c the way of an order to the exchange and
  * back, run_resync.c what is asked for when something may have been missed,
- * run_report.c what the exchange has said, run_follow.c the steps of a paper
- * exchange.
+ * run_report.c what the exchange has said, run_exit.c the cancels of the end,
+ * run_follow.c the steps of a paper exchange.
  *
  * One thread and one event loop. Exchanges are asynchronous, the store answers at
  * once. Nothing of the exchange is believed before the store has it, and nothing
