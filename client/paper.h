@@ -19,7 +19,7 @@
 #define QM_PAPER_ONE INT64_C(100000000)
 #define QM_PAPER_ACCOUNTS_MAX 16
 #define QM_PAPER_ASSETS_MAX 64
-#define QM_PAPER_ORDERS_MAX 50000000 /* of a market, with those that have ended; 28 bytes are kept of each */
+#define QM_PAPER_ORDERS_MAX 50000000 /* of a market, with those that have ended */
 #define QM_PAPER_ID_MAX 36
 #define QM_PAPER_DECIMAL_SIZE 24
 
@@ -165,12 +165,13 @@ typedef void (*QmPaperListener)(void *context, const QmPaperOrder *order, const 
 typedef void (*QmPaperTradeListener)(void *context, int64_t id, QmPaperDecimal price, QmPaperDecimal quantity,
                                      bool is_buyer_maker);
 
-/* What is kept of an order for good: enough to say that there was one when it has left the memory. */
+/* What is kept of an order: enough to say that there was one when it has left the memory. */
 typedef struct QmPaperEntry
 {
     QmPaperOrder *order; /* NULL: no longer in memory */
     uint64_t hash;       /* of account and client id */
-    int older;           /* the order before in the hash's chain, 0: none */
+    int id;
+    int older; /* number of the entry before in the hash's chain, from 1; 0: none */
 } QmPaperEntry;
 
 typedef struct QmPaperMarket
@@ -179,16 +180,18 @@ typedef struct QmPaperMarket
     QmPaperFunds *funds;
     QmPaperDecimal bid; /* of the rest of the market, 0: it does not buy */
     QmPaperDecimal ask;
-    int keep; /* ended orders in memory */
-    int base; /* assets */
+    int keep;    /* ended orders in memory */
+    int archive; /* newest orders of which at least the entry is kept */
+    int base;    /* assets */
     int quote;
     QmPaperListener listener;
     QmPaperTradeListener trade_listener; /* may be NULL */
     void *context;
-    QmPaperEntry *entries; /* by id, from 1 */
-    int order_count;
-    int order_space;
-    int *chains;           /* newest order of each hash */
+    QmPaperEntry *entries; /* by id, without those that have left the archive */
+    int entry_count;
+    int entry_space;
+    int *chains;           /* number of the newest entry of each hash */
+    int order_count;       /* all that there have been: the newest order's id */
     QmPaperOrder *book[2]; /* by side, best first */
     int open_count[QM_PAPER_ACCOUNTS_MAX];
     QmPaperOrder *ended_first; /* oldest first */
@@ -230,6 +233,7 @@ extern QmPaperRefusal qm_paper_place(QmPaperMarket *market, const QmPaperRequest
 extern QmPaperRefusal qm_paper_cancel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms);
 extern QmPaperRefusal qm_paper_expel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms);
 extern QmPaperRefusal qm_paper_by_id(const QmPaperMarket *market, int account, int64_t id, const QmPaperOrder **order);
+extern int qm_paper_entry_from(const QmPaperMarket *market, int64_t id);
 extern QmPaperRefusal qm_paper_by_client_id(const QmPaperMarket *market, int account, const char *client_id,
                                             const QmPaperOrder **order);
 extern bool qm_paper_is_open(const QmPaperOrder *order);

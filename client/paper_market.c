@@ -1,6 +1,6 @@
 /*
- * Orders of the paper exchange: placed, found, canceled. The newest of those that have ended stay in memory; of the
- * rest the exchange only knows that there was one.
+ * Orders of the paper exchange: placed, found, canceled. The newest of those that have ended stay in memory; of more
+ * of them, its archive, the exchange knows that there was one. What is older than that it finds by no client id.
  */
 #include "paper.h"
 
@@ -17,8 +17,11 @@ static const QmPaperRefusal absent = {-2013, "Order does not exist."};
 static QmPaperOrder *order_new(QmPaperMarket *market, const QmPaperRequest *request, const QmPaperPlan *plan,
                                int64_t now_ms);
 static void order_name(QmPaperOrder *order, const char *client_id);
-static bool entries_grow(QmPaperMarket *market);
-static void entry_chain(QmPaperMarket *market, int id);
+static bool entries_make_room(QmPaperMarket *market);
+static void entries_drop_old(QmPaperMarket *market);
+static void entries_chain(QmPaperMarket *market);
+static void entry_chain(QmPaperMarket *market, int number);
+static QmPaperEntry *entry_of(const QmPaperMarket *market, int64_t id);
 static void order_run(QmPaperMarket *market, QmPaperOrder *order, const QmPaperRequest *request, int64_t now_ms);
 static void order_expire(QmPaperMarket *market, QmPaperOrder *order, QmPaperExpiry expiry, int64_t now_ms);
 static void book_add(QmPaperMarket *market, QmPaperOrder *order);
@@ -29,13 +32,13 @@ static uint64_t hash_of(int account, const char *client_id);
 void
 qm_paper_market_close(QmPaperMarket *market)
 {
-    for (int i = 0; i < market->order_count; i++)
+    for (int i = 0; i < market->entry_count; i++)
         free(market->entries[i].order);
     free(market->entries);
     free(market->chains);
     market->entries = NULL;
     market->chains = NULL;
-    market->order_count = market->order_space = 0;
+    market->order_count = market->entry_count = market->entry_space = 0;
     market->book[QM_PAPER_BUY] = market->book[QM_PAPER_SELL] = NULL;
 }
 
@@ -73,7 +76,7 @@ order_new(QmPaperMarket *market, const QmPaperRequest *request, const QmPaperPla
     QmPaperBalance *paid = &balances[request->side == QM_PAPER_BUY ? market->quote : market->base];
     QmPaperOrder *order = calloc(1, sizeof(*order));
 
-    if (order == NULL || !entries_grow(market))
+    if (order == NULL || !entries_make_room(market))
     {
         free(order);
         return NULL;
@@ -91,8 +94,9 @@ order_new(QmPaperMarket *market, const QmPaperRequest *request, const QmPaperPla
                             .created_ms = now_ms,
                             .updated_ms = now_ms};
     order_name(order, request->client_id);
-    market->entries[market->order_count++] = (QmPaperEntry){order, hash_of(order->account, order->client_id), 0};
-    entry_chain(market, market->order_count);
+    market->entries[market->entry_count++] =
+        (QmPaperEntry){order, hash_of(order->account, order->client_id), ++market->order_count, 0};
+    entry_chain(market, market->entry_count);
     paid->free -= order->locked;
     paid->locked += order->locked;
     return order;
@@ -108,15 +112,22 @@ order_name(QmPaperOrder *order, const char *client_id)
         snprintf(order->client_id, sizeof(order->client_id), "paper%017" PRId64, order->id);
 }
 
-/* entries_grow makes room for one more order, and for chains that stay short. False: no memory. */
+/*
+ * entries_make_room makes room for one more order, and for chains that stay short:
+ * where much has left the archive in its place, else in twice the space. False: no
+ * memory.
+ */
 static bool
-entries_grow(QmPaperMarket *market)
+entries_make_room(QmPaperMarket *market)
 {
-    int space = market->order_space == 0 ? 64 : 2 * market->order_space;
+    int space = market->entry_space == 0 ? 64 : 2 * market->entry_space;
     QmPaperEntry *entries;
     int *chains;
 
-    if (market->order_count < market->order_space)
+    if (market->entry_count < market->entry_space)
+        return true;
+    entries_drop_old(market);
+    if (market->entry_count < market->entry_space - market->entry_space / 4)
         return true;
     entries = realloc(market->entries, (size_t) space * sizeof(*entries));
     if (entries == NULL)
@@ -127,21 +138,71 @@ entries_grow(QmPaperMarket *market)
         return false;
     free(market->chains);
     market->chains = chains;
-    market->order_space = space;
-    for (int id = 1; id <= market->order_count; id++)
-        entry_chain(market, id);
+    market->entry_space = space;
+    entries_chain(market);
     return true;
 }
 
-/* entry_chain puts an order at the head of its chain, so that the newest is found first. */
+/* entries_drop_old drops those that have left the archive, whose orders are not in memory either. */
 static void
-entry_chain(QmPaperMarket *market, int id)
+entries_drop_old(QmPaperMarket *market)
 {
-    QmPaperEntry *entry = &market->entries[id - 1];
-    int *chain = &market->chains[entry->hash % (uint64_t) market->order_space];
+    int kept = 0;
+
+    for (int i = 0; i < market->entry_count; i++)
+        if (market->entries[i].order != NULL || market->entries[i].id > market->order_count - market->archive)
+            market->entries[kept++] = market->entries[i];
+    if (kept == market->entry_count)
+        return;
+    market->entry_count = kept;
+    memset(market->chains, 0, (size_t) market->entry_space * sizeof(*market->chains));
+    entries_chain(market);
+}
+
+/* entries_chain puts all entries into the chains, which are empty. */
+static void
+entries_chain(QmPaperMarket *market)
+{
+    for (int number = 1; number <= market->entry_count; number++)
+        entry_chain(market, number);
+}
+
+/* entry_chain puts an entry at the head of its chain, so that the newest is found first. */
+static void
+entry_chain(QmPaperMarket *market, int number)
+{
+    QmPaperEntry *entry = &market->entries[number - 1];
+    int *chain = &market->chains[entry->hash % (uint64_t) market->entry_space];
 
     entry->older = *chain;
-    *chain = id;
+    *chain = number;
+}
+
+/* entry_of finds the entry of an order; NULL: there is none, or it has left the archive. */
+static QmPaperEntry *
+entry_of(const QmPaperMarket *market, int64_t id)
+{
+    int i = qm_paper_entry_from(market, id);
+
+    return i < market->entry_count && market->entries[i].id == id ? &market->entries[i] : NULL;
+}
+
+/* qm_paper_entry_from returns the place of the first entry whose order has this id or a higher one. */
+int
+qm_paper_entry_from(const QmPaperMarket *market, int64_t id)
+{
+    int low = 0, high = market->entry_count;
+
+    while (low < high)
+    {
+        int middle = low + (high - low) / 2;
+
+        if (market->entries[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* order_run does with a new order what its type and force ask for. */
@@ -208,7 +269,7 @@ forget_ended(QmPaperMarket *market)
         if (market->ended_first == NULL)
             market->ended_last = NULL;
         market->ended_count--;
-        market->entries[order->id - 1].order = NULL;
+        entry_of(market, order->id)->order = NULL;
         free(order);
     }
 }
@@ -221,7 +282,7 @@ qm_paper_cancel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms)
 
     if (qm_paper_by_id(market, account, id, &order).code != 0 || !qm_paper_is_open(order))
         return (QmPaperRefusal){-2011, "Unknown order sent."};
-    qm_paper_end(market, market->entries[id - 1].order, QM_PAPER_CANCELED, now_ms);
+    qm_paper_end(market, entry_of(market, id)->order, QM_PAPER_CANCELED, now_ms);
     return fine;
 }
 
@@ -233,7 +294,7 @@ qm_paper_expel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms)
 
     if (qm_paper_by_id(market, account, id, &order).code != 0 || !qm_paper_is_open(order))
         return (QmPaperRefusal){-2011, "Unknown order sent."};
-    order_expire(market, market->entries[id - 1].order, QM_PAPER_EXPIRED_EXCHANGE, now_ms);
+    order_expire(market, entry_of(market, id)->order, QM_PAPER_EXPIRED_EXCHANGE, now_ms);
     return fine;
 }
 
@@ -241,14 +302,16 @@ qm_paper_expel(QmPaperMarket *market, int account, int64_t id, int64_t now_ms)
 QmPaperRefusal
 qm_paper_by_id(const QmPaperMarket *market, int account, int64_t id, const QmPaperOrder **order)
 {
+    const QmPaperEntry *entry = entry_of(market, id);
+
     *order = NULL;
     if (id < 1 || id > market->order_count)
         return absent;
-    if (market->entries[id - 1].order == NULL)
+    if (entry == NULL || entry->order == NULL)
         return archived;
-    if (market->entries[id - 1].order->account != account)
+    if (entry->order->account != account)
         return absent;
-    *order = market->entries[id - 1].order;
+    *order = entry->order;
     return fine;
 }
 
@@ -259,11 +322,12 @@ qm_paper_by_client_id(const QmPaperMarket *market, int account, const char *clie
     uint64_t hash = hash_of(account, client_id);
 
     *order = NULL;
-    if (market->order_space == 0)
+    if (market->entry_space == 0)
         return absent;
-    for (int id = market->chains[hash % (uint64_t) market->order_space]; id != 0; id = market->entries[id - 1].older)
+    for (int number = market->chains[hash % (uint64_t) market->entry_space]; number != 0;
+         number = market->entries[number - 1].older)
     {
-        const QmPaperEntry *entry = &market->entries[id - 1];
+        const QmPaperEntry *entry = &market->entries[number - 1];
 
         if (entry->hash != hash)
             continue;

@@ -77,9 +77,13 @@ open_parts(QmPaperWorld *world, const QmPaperWorldOptions *options, QmError *err
                             "symbols: 1 to %d, not %d",
                             QM_PAPER_SYMBOLS_MAX,
                             options->symbol_count);
-    if (options->speed < 0 || options->keep < 0 || options->followers < 0 ||
+    if (options->speed < 0 || options->keep < 0 || options->archive < 0 || options->followers < 0 ||
         options->followers > QM_PAPER_FOLLOWERS_MAX || options->start_ms < 0)
-        return qm_error_set(error, QM_ERROR_ARGUMENT, "", "", "speed, keep, followers or start is out of range");
+        return qm_error_set(error,
+                            QM_ERROR_ARGUMENT,
+                            "",
+                            "",
+                            "speed, keep, archive, followers or start is out of range");
     world->boards = calloc((size_t) options->symbol_count, sizeof(*world->boards));
     if (world->boards == NULL)
         return qm_error_no_memory(error);
@@ -155,6 +159,7 @@ open_symbol(QmPaperWorld *world, const QmPaperWorldOptions *options, int index, 
     board->market.rules = symbol->rules;
     board->market.funds = &world->funds;
     board->market.keep = options->keep == 0 ? QM_PAPER_KEEP_DEFAULT : options->keep;
+    board->market.archive = options->archive == 0 ? QM_PAPER_ARCHIVE_DEFAULT : options->archive;
     board->market.listener = hear_order;
     board->market.trade_listener = hear_trade;
     board->market.context = board;

@@ -3,7 +3,7 @@
  * line: what its world and its server are opened with. Texts live as long as the setup.
  *
  * The file is one object, every member of which may be left out:
- *   "seed", "speed", "followers", "start_ms", "keep", "journal", "audit"
+ *   "seed", "speed", "followers", "start_ms", "keep", "archive", "journal", "audit"
  *   "accounts": [{"name", "key", "secret" or "secret_file", "balances": {"USDT": "100000"}}]
  *   "symbols": [{"symbol": "BTC/USDT", "data": path or "walk": price, "candles", "history", "volatility_ppm",
  *                "volume", "steps", "spread", "bounded", "tick", "step", "min_quantity", "max_quantity",

@@ -109,6 +109,7 @@ qm_paper_setup_file(QmPaperSetup *setup, const char *path, QmError *error)
         {"followers", KIND_INT, WORLD(followers)},
         {"start_ms", KIND_INT64, WORLD(start_ms)},
         {"keep", KIND_INT, WORLD(keep)},
+        {"archive", KIND_INT, WORLD(archive)},
         {"journal", KIND_TEXT, WORLD(journal)},
         {"audit", KIND_TEXT, WORLD(audit)},
         {"weight_max", KIND_INT, SERVER(weight_max)},

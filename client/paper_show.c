@@ -69,14 +69,14 @@ qm_paper_world_all_orders(const QmPaperWorld *world, int account, int symbol, in
 
     if (from_id > 0)
     {
-        for (int64_t id = from_id; id <= market->order_count && count < max; id++)
-            if (market->entries[id - 1].order != NULL && market->entries[id - 1].order->account == account)
-                orders[count++] = market->entries[id - 1].order;
+        for (int i = qm_paper_entry_from(market, from_id); i < market->entry_count && count < max; i++)
+            if (market->entries[i].order != NULL && market->entries[i].order->account == account)
+                orders[count++] = market->entries[i].order;
         return count;
     }
-    for (int id = market->order_count; id > 0 && count < max; id--)
-        if (market->entries[id - 1].order != NULL && market->entries[id - 1].order->account == account)
-            orders[count++] = market->entries[id - 1].order;
+    for (int i = market->entry_count - 1; i >= 0 && count < max; i--)
+        if (market->entries[i].order != NULL && market->entries[i].order->account == account)
+            orders[count++] = market->entries[i].order;
     reverse(orders, count);
     return count;
 }

@@ -35,6 +35,7 @@
 #define QM_PAPER_LEVELS_MAX 5000
 #define QM_PAPER_LIMIT_MAX 1000 /* rows of an answer */
 #define QM_PAPER_KEEP_DEFAULT 100000
+#define QM_PAPER_ARCHIVE_DEFAULT 1000000
 #define QM_PAPER_START_MS INT64_C(1767225600000) /* 2026-01-01 */
 
 typedef struct QmPaperWorld QmPaperWorld;
@@ -92,6 +93,7 @@ typedef struct QmPaperWorldOptions
     int speed;           /* virtual time against real time; 0: as fast as the followers let it */
     int followers;       /* with speed 0: as many must have joined before the first step; at least 1 */
     int keep;            /* ended orders, and trades, of a market kept in memory; 0: QM_PAPER_KEEP_DEFAULT */
+    int archive;         /* newest orders of a market whose ids are known; 0: QM_PAPER_ARCHIVE_DEFAULT */
     const char *journal; /* NULL: none */
     const char *audit;   /* path; NULL: a file without a name */
     int64_t (*real_ms)(void *context); /* NULL: the machine's monotonic clock */

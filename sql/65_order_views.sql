@@ -68,54 +68,6 @@ COMMENT ON COLUMN quantmesh.open_orders.updated_at IS 'When it last changed.';
 COMMENT ON COLUMN quantmesh.open_orders.error_code IS 'Code of the exchange''s last refusal.';
 COMMENT ON COLUMN quantmesh.open_orders.error_message IS 'Message of it.';
 
-CREATE VIEW quantmesh.order_history WITH (security_barrier) AS
-    SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
-           o.busted_quantity, trim_scale(greatest(o.reported_quantity - o.filled_quantity - o.busted_quantity, 0)) AS missing_quantity,
-           CASE WHEN o.filled_quantity > 0 THEN trim_scale(round(o.filled_quote / o.filled_quantity, 18)) END AS average_price,
-           (SELECT quantmesh.order_commission(o.account, o.order_id, m.base_asset, o.filled_quantity)
-            FROM quantmesh.market AS m WHERE m.account = o.account AND m.symbol = o.symbol) AS base_commission,
-           o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
-           o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.created_at, o.submitted_at, o.opened_at,
-           o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message
-    FROM (SELECT x.* FROM quantmesh.orders AS x WHERE NOT x.live UNION ALL SELECT y.* FROM quantmesh.order_archive AS y) AS o
-    WHERE quantmesh.account_is_visible(o.account);
-COMMENT ON VIEW quantmesh.order_history IS 'Orders that have ended, archived ones too.';
-COMMENT ON COLUMN quantmesh.order_history.account IS 'The account.';
-COMMENT ON COLUMN quantmesh.order_history.order_id IS 'Our id.';
-COMMENT ON COLUMN quantmesh.order_history.symbol IS 'The symbol.';
-COMMENT ON COLUMN quantmesh.order_history.side IS 'buy or sell.';
-COMMENT ON COLUMN quantmesh.order_history.order_type IS 'limit or market.';
-COMMENT ON COLUMN quantmesh.order_history.time_in_force IS 'gtc, ioc or fok.';
-COMMENT ON COLUMN quantmesh.order_history.price IS 'Limit price, in the quote asset; NULL for market orders.';
-COMMENT ON COLUMN quantmesh.order_history.quantity IS 'Ordered quantity, in the base asset.';
-COMMENT ON COLUMN quantmesh.order_history.filled_quantity IS 'Filled, net of busts.';
-COMMENT ON COLUMN quantmesh.order_history.busted_quantity IS 'Taken back by the exchange.';
-COMMENT ON COLUMN quantmesh.order_history.missing_quantity IS 'What the exchange has said was filled and we have not booked: not 0 means that fills are still to come.';
-COMMENT ON COLUMN quantmesh.order_history.average_price IS 'Average price of its fills; NULL where there are none.';
-COMMENT ON COLUMN quantmesh.order_history.base_commission IS 'What its fills have cost in the base asset, net of busts; NULL where not all of them are in the ledger.';
-COMMENT ON COLUMN quantmesh.order_history.state IS 'filled, canceled, expired, rejected, aborted or never_accepted.';
-COMMENT ON COLUMN quantmesh.order_history.cancel_state IS 'none, requested, sent, done, rejected or unknown.';
-COMMENT ON COLUMN quantmesh.order_history.slot IS 'The slot that it asked for; NULL for none.';
-COMMENT ON COLUMN quantmesh.order_history.post_only IS 'Whether it must never take.';
-COMMENT ON COLUMN quantmesh.order_history.reduce_only IS 'Whether it could only bring the position towards flat.';
-COMMENT ON COLUMN quantmesh.order_history.strategy IS 'Whose position it changed.';
-COMMENT ON COLUMN quantmesh.order_history.instance IS 'The registered instance that placed or claimed it.';
-COMMENT ON COLUMN quantmesh.order_history.owner IS 'Who placed it: the instance, or the role.';
-COMMENT ON COLUMN quantmesh.order_history.request_id IS 'The caller''s id of the request.';
-COMMENT ON COLUMN quantmesh.order_history.origin IS 'own, adopted or external.';
-COMMENT ON COLUMN quantmesh.order_history.replaces IS 'The order that it replaced.';
-COMMENT ON COLUMN quantmesh.order_history.client_order_id IS 'The id that the exchange knew it by.';
-COMMENT ON COLUMN quantmesh.order_history.attempt IS 'How often it went back to intent.';
-COMMENT ON COLUMN quantmesh.order_history.exchange_order_id IS 'The exchange''s id; NULL where it never had it.';
-COMMENT ON COLUMN quantmesh.order_history.created_at IS 'When it was placed.';
-COMMENT ON COLUMN quantmesh.order_history.submitted_at IS 'When it was last given to a sender.';
-COMMENT ON COLUMN quantmesh.order_history.opened_at IS 'When we first heard that the exchange had it.';
-COMMENT ON COLUMN quantmesh.order_history.cancel_requested_at IS 'When somebody last asked to cancel it.';
-COMMENT ON COLUMN quantmesh.order_history.ended_at IS 'When it ended.';
-COMMENT ON COLUMN quantmesh.order_history.updated_at IS 'When it last changed.';
-COMMENT ON COLUMN quantmesh.order_history.error_code IS 'Code of the exchange''s last refusal.';
-COMMENT ON COLUMN quantmesh.order_history.error_message IS 'Message of it.';
-
 CREATE VIEW quantmesh.all_orders WITH (security_barrier) AS
     SELECT o.account, o.order_id, o.symbol, o.side, o.order_type, o.time_in_force, o.price, o.quantity, o.filled_quantity,
            o.busted_quantity, trim_scale(greatest(o.reported_quantity - o.filled_quantity - o.busted_quantity, 0)) AS missing_quantity,
@@ -124,7 +76,7 @@ CREATE VIEW quantmesh.all_orders WITH (security_barrier) AS
             FROM quantmesh.market AS m WHERE m.account = o.account AND m.symbol = o.symbol) AS base_commission,
            o.state, o.cancel_state, o.slot, o.post_only, o.reduce_only, o.strategy, o.instance, o.owner, o.request_id,
            o.origin, o.replaces, o.client_order_id, o.attempt, o.exchange_order_id, o.fence, o.created_at, o.submitted_at, o.opened_at,
-           o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message
+           o.cancel_requested_at, o.ended_at, o.updated_at, o.error_code, o.error_message, o.live
     FROM (SELECT x.* FROM quantmesh.orders AS x UNION ALL SELECT y.* FROM quantmesh.order_archive AS y) AS o
     WHERE quantmesh.account_is_visible(o.account);
 COMMENT ON VIEW quantmesh.all_orders IS 'Every order: live, ended or archived. For looking up one by account and order_id; anything else reads all history.';
@@ -164,6 +116,50 @@ COMMENT ON COLUMN quantmesh.all_orders.ended_at IS 'When it ended; NULL for a li
 COMMENT ON COLUMN quantmesh.all_orders.updated_at IS 'When it last changed.';
 COMMENT ON COLUMN quantmesh.all_orders.error_code IS 'Code of the exchange''s last refusal.';
 COMMENT ON COLUMN quantmesh.all_orders.error_message IS 'Message of it.';
+COMMENT ON COLUMN quantmesh.all_orders.live IS 'Whether the exchange may have it, now or later.';
+
+CREATE VIEW quantmesh.order_history AS
+    SELECT account, order_id, symbol, side, order_type, time_in_force, price, quantity, filled_quantity, busted_quantity, missing_quantity,
+           average_price, base_commission, state, cancel_state, slot, post_only, reduce_only, strategy, instance, owner, request_id,
+           origin, replaces, client_order_id, attempt, exchange_order_id, created_at, submitted_at, opened_at, cancel_requested_at,
+           ended_at, updated_at, error_code, error_message
+    FROM quantmesh.all_orders WHERE NOT live;
+COMMENT ON VIEW quantmesh.order_history IS 'Orders that have ended, archived ones too.';
+COMMENT ON COLUMN quantmesh.order_history.account IS 'The account.';
+COMMENT ON COLUMN quantmesh.order_history.order_id IS 'Our id.';
+COMMENT ON COLUMN quantmesh.order_history.symbol IS 'The symbol.';
+COMMENT ON COLUMN quantmesh.order_history.side IS 'buy or sell.';
+COMMENT ON COLUMN quantmesh.order_history.order_type IS 'limit or market.';
+COMMENT ON COLUMN quantmesh.order_history.time_in_force IS 'gtc, ioc or fok.';
+COMMENT ON COLUMN quantmesh.order_history.price IS 'Limit price, in the quote asset; NULL for market orders.';
+COMMENT ON COLUMN quantmesh.order_history.quantity IS 'Ordered quantity, in the base asset.';
+COMMENT ON COLUMN quantmesh.order_history.filled_quantity IS 'Filled, net of busts.';
+COMMENT ON COLUMN quantmesh.order_history.busted_quantity IS 'Taken back by the exchange.';
+COMMENT ON COLUMN quantmesh.order_history.missing_quantity IS 'What the exchange has said was filled and we have not booked: not 0 means that fills are still to come.';
+COMMENT ON COLUMN quantmesh.order_history.average_price IS 'Average price of its fills; NULL where there are none.';
+COMMENT ON COLUMN quantmesh.order_history.base_commission IS 'What its fills have cost in the base asset, net of busts; NULL where not all of them are in the ledger.';
+COMMENT ON COLUMN quantmesh.order_history.state IS 'filled, canceled, expired, rejected, aborted or never_accepted.';
+COMMENT ON COLUMN quantmesh.order_history.cancel_state IS 'none, requested, sent, done, rejected or unknown.';
+COMMENT ON COLUMN quantmesh.order_history.slot IS 'The slot that it asked for; NULL for none.';
+COMMENT ON COLUMN quantmesh.order_history.post_only IS 'Whether it must never take.';
+COMMENT ON COLUMN quantmesh.order_history.reduce_only IS 'Whether it could only bring the position towards flat.';
+COMMENT ON COLUMN quantmesh.order_history.strategy IS 'Whose position it changed.';
+COMMENT ON COLUMN quantmesh.order_history.instance IS 'The registered instance that placed or claimed it.';
+COMMENT ON COLUMN quantmesh.order_history.owner IS 'Who placed it: the instance, or the role.';
+COMMENT ON COLUMN quantmesh.order_history.request_id IS 'The caller''s id of the request.';
+COMMENT ON COLUMN quantmesh.order_history.origin IS 'own, adopted or external.';
+COMMENT ON COLUMN quantmesh.order_history.replaces IS 'The order that it replaced.';
+COMMENT ON COLUMN quantmesh.order_history.client_order_id IS 'The id that the exchange knew it by.';
+COMMENT ON COLUMN quantmesh.order_history.attempt IS 'How often it went back to intent.';
+COMMENT ON COLUMN quantmesh.order_history.exchange_order_id IS 'The exchange''s id; NULL where it never had it.';
+COMMENT ON COLUMN quantmesh.order_history.created_at IS 'When it was placed.';
+COMMENT ON COLUMN quantmesh.order_history.submitted_at IS 'When it was last given to a sender.';
+COMMENT ON COLUMN quantmesh.order_history.opened_at IS 'When we first heard that the exchange had it.';
+COMMENT ON COLUMN quantmesh.order_history.cancel_requested_at IS 'When somebody last asked to cancel it.';
+COMMENT ON COLUMN quantmesh.order_history.ended_at IS 'When it ended.';
+COMMENT ON COLUMN quantmesh.order_history.updated_at IS 'When it last changed.';
+COMMENT ON COLUMN quantmesh.order_history.error_code IS 'Code of the exchange''s last refusal.';
+COMMENT ON COLUMN quantmesh.order_history.error_message IS 'Message of it.';
 
 CREATE VIEW quantmesh.positions WITH (security_barrier) AS
     SELECT p.account, p.symbol, p.strategy, m.base_asset, m.quote_asset, p.quantity, p.cost,

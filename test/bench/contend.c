@@ -3,7 +3,7 @@
  *
  *   contend list                                 every contender, in lines of the benchmarks' CSV
  *   contend rate NAME CLIENTS SECONDS [MARKETS]  per_s, p50_us, p95_us, p99_us, p999_us, max_us, units
- *   contend handoff NAME WAITERS ROUNDS          per_s, p50_us, p99_us, max_us
+ *   contend handoff NAME WAITERS ROUNDS          p50_us, p99_us, max_us, count
  *   contend recover NAME killed|stopped ROUNDS   p50_ms, max_ms from the death, or from the end of the TTL; "never"
  *   contend audit NAME KEYS CLIENTS ROUNDS       what was lost, doubled and delayed while holders were stopped
  *
@@ -26,31 +26,19 @@
 #define PATIENCE_S 300
 #define TTL_MS 5000 /* the default of an order's lock, and the earlier system's */
 
-const Contender *const contenders[] = {&qm_transaction,
-                                       &qm_session,
-                                       &qm_lease,
-                                       &qm_lease_bare,
-                                       &advisory_transaction,
-                                       &advisory_session,
-                                       &lease_table,
-                                       &skip_locked,
-                                       &redis_plain,
-                                       &redis_earlier,
-                                       &redis_always,
-                                       &redis_pipelined,
-                                       &etcd_lock,
-                                       &place_single,
-                                       &place_pipeline,
-                                       &place_batch,
-                                       &insert_bare,
-                                       &insert_advisory,
-                                       &insert_skip_locked,
-                                       &insert_lease_table,
-                                       &insert_redis,
-                                       &insert_redis_always,
-                                       &insert_redis_pipelined,
-                                       &insert_etcd,
-                                       NULL};
+const Contender *const contenders[] = {&qm_transaction,      &qm_block,
+                                       &qm_session,          &qm_lease,
+                                       &qm_lease_bare,       &advisory_transaction,
+                                       &advisory_session,    &lease_table,
+                                       &skip_locked,         &redis_plain,
+                                       &redis_earlier,       &redis_always,
+                                       &redis_pipelined,     &etcd_lock,
+                                       &place_single,        &place_pipeline,
+                                       &place_batch,         &insert_bare,
+                                       &insert_advisory,     &insert_skip_locked,
+                                       &insert_lease_table,  &insert_redis,
+                                       &insert_redis_always, &insert_redis_pipelined,
+                                       &insert_etcd,         NULL};
 
 void
 fail(const char *format, ...)

@@ -91,7 +91,7 @@ typedef struct Contender
 /* contenders is all of them, in the report's order; its end has no name. */
 extern const Contender *const contenders[];
 
-extern const Contender qm_transaction, qm_session, qm_lease, qm_lease_bare;
+extern const Contender qm_transaction, qm_block, qm_session, qm_lease, qm_lease_bare;
 extern const Contender place_single, place_batch, place_pipeline;
 extern const Contender advisory_transaction, advisory_session, lease_table, skip_locked;
 extern const Contender insert_bare, insert_advisory, insert_lease_table, insert_skip_locked;
@@ -152,11 +152,6 @@ void sql_plain(Worker *worker, const char *statement);
 bool sql_plain_try(Worker *worker, const char *statement);
 bool sql_commit(Worker *worker);
 
-/* Many statements in one round trip and one commit; the end fails unless each has changed one row. */
-void sql_pipeline_begin(Worker *worker);
-void sql_pipeline_send(Worker *worker, const char *name, int count, const char *const *values);
-void sql_pipeline_end(Worker *worker, int count);
-
 /*
  * One more order that nobody else wants, at a price of its own: every worker has a range of prices to itself, buys below
  * and sells above. In contend_order.c.
@@ -172,6 +167,13 @@ typedef struct OrderText
 } OrderText;
 extern const char order_account[], order_quantity[];
 void order_next(Worker *worker, OrderText *order);
+
+/*
+ * rest_before_handoff rests until everybody else is asleep: a millisecond, and a part
+ * by chance of a second one or of poll_us, whichever is more, so that those who ask at
+ * intervals are met at any moment of theirs.
+ */
+void rest_before_handoff(int poll_us);
 
 /* What contend.c offers, each printing lines of CSV. */
 void bench_rate(const Contender *contender, int clients, double seconds, int markets);

@@ -1,7 +1,8 @@
 /*
  * QuantMesh's three locks around a critical section, as plain SQL on libpq:
  *
- *   transaction  one statement takes the lock, and its commit gives it back
+ *   transaction  one statement takes the lock, and its commit gives it back: a section inside the server
+ *   block        BEGIN, the lock, COMMIT: a section around the client's work
  *   session      taken and given back by a statement each, the section may be anything
  *   lease        the same through any pooler; writes are tied to it by guard()
  */
@@ -77,6 +78,14 @@ static bool
 transaction_give(Worker *worker)
 {
     return sql_commit(worker);
+}
+
+/* block_step has room for the client's work between taking and giving. */
+static void
+block_step(Worker *worker)
+{
+    if (!transaction_attempt(worker) || !transaction_give(worker))
+        fail("%s: %s was refused or lost, though nobody else wants it", worker->contender->name, worker->key);
 }
 
 /* ----------------------------------------------------------------- session */
@@ -181,6 +190,14 @@ const Contender qm_transaction = {
     .attempt = transaction_attempt,
     .give = transaction_give,
     .gives_by_commit = true,
+};
+
+const Contender qm_block = {
+    .name = "quantmesh-block",
+    .title = "quantmesh, transaction lock around a client's work",
+    .units = 1,
+    .open = transaction_open,
+    .step = block_step,
 };
 
 const Contender qm_session = {

@@ -118,7 +118,7 @@ bench_rate(const Contender *contender, int clients, double seconds, int markets)
         fail("%s: no step began within the measured time", contender->name);
     sort_samples(share->sample_ns, count);
     printf("per_s=%.1f p50_us=%.1f p95_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f units=%ld\n",
-           (double) count * contender->units / seconds,
+           per_s * contender->units,
            sample_at_us(share->sample_ns, count, 0.50),
            sample_at_us(share->sample_ns, count, 0.95),
            sample_at_us(share->sample_ns, count, 0.99),

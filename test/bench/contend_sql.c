@@ -102,33 +102,3 @@ sql_commit(Worker *worker)
 {
     return sql_plain_try(worker, "COMMIT") && strcmp(PQcmdStatus(last_result), "COMMIT") == 0;
 }
-
-void
-sql_pipeline_begin(Worker *worker)
-{
-    if (!PQenterPipelineMode(worker->pg))
-        fail("%s: no pipeline: %s", worker->contender->name, PQerrorMessage(worker->pg));
-}
-
-void
-sql_pipeline_send(Worker *worker, const char *name, int count, const char *const *values)
-{
-    if (!PQsendQueryPrepared(worker->pg, name, count, values, NULL, NULL, 0))
-        fail("%s: %s: %s", worker->contender->name, name, PQerrorMessage(worker->pg));
-}
-
-void
-sql_pipeline_end(Worker *worker, int count)
-{
-    if (!PQpipelineSync(worker->pg))
-        fail("%s: %s", worker->contender->name, PQerrorMessage(worker->pg));
-    for (int statement = 0; statement < count; statement++)
-    {
-        if (keep_result(PQgetResult(worker->pg)) != 1)
-            fail("%s: in a pipeline: %s", worker->contender->name, PQerrorMessage(worker->pg));
-        PQclear(PQgetResult(worker->pg)); /* the end of its results */
-    }
-    PQclear(PQgetResult(worker->pg)); /* of the sync */
-    if (!PQexitPipelineMode(worker->pg))
-        fail("%s: %s", worker->contender->name, PQerrorMessage(worker->pg));
-}

@@ -2,10 +2,11 @@
  * Waiting for a lock that somebody else has: how long from its release, or its
  * holder's death, until the next one runs.
  *
- * Hand-off: so many clients want one key. The one that has it gives it back at
- * once, and queues again only after another has had it, so that there are always
- * as many waiting. The time is from before the release is asked for to the moment
- * when the next holder knows.
+ * Hand-off: so many clients wait for one key. The one that has it gives it back
+ * when all others have asked for it, and a moment more, so that every one of them
+ * is asleep in the queue; what a client does to queue again is not measured. The
+ * time is from before the release is asked for to the moment when the next holder
+ * knows. The first round of all of them warms up.
  *
  * Recovery: a holder's process is killed, or stopped for good, while another
  * waits. After a kill the time is from the kill on. A stopped holder keeps its
@@ -20,7 +21,9 @@
 #include <unistd.h>
 
 #define KEY 19000
-#define HANDOFF_NS_MAX 20000000000LL /* whoever has not done its rounds by then has done fewer */
+#define HANDOFF_TTL_MS 10000 /* however long the others take to queue */
+#define HANDOFF_REST_US 1000
+#define HANDOFF_NS_MAX 5000000000LL /* whoever has not done its rounds by then has done fewer */
 #define TAKE_NS_MAX 30000000000LL
 #define RECOVER_TTL_MS 500
 #define RECOVER_MARGIN_MS 2000 /* a key that is not free so long after the TTL is free never */
@@ -31,41 +34,81 @@ typedef struct Share
 {
     atomic_int ready;
     atomic_bool go;
+    atomic_int asking;
     atomic_long grants;
     atomic_long samples;
+    atomic_bool queued; /* whether all others were asleep in the queue at the last release */
     int64_t begin_ns;
     atomic_llong released_ns;
     atomic_llong had_ns;
     uint32_t sample_ns[];
 } Share;
 
-/* handoff_worker takes and gives back until all rounds are over. */
+void
+rest_before_handoff(int poll_us)
+{
+    usleep(HANDOFF_REST_US + (unsigned) random() % (unsigned) (poll_us > HANDOFF_REST_US ? poll_us : HANDOFF_REST_US));
+}
+
+/* all_done says whether there are enough samples, or the time is over. */
+static bool
+all_done(const Share *share, long rounds)
+{
+    return atomic_load(&share->samples) >= rounds || now_ns() > share->begin_ns + HANDOFF_NS_MAX;
+}
+
+/* let_queue waits until all others have asked for the key, and sleep; false where all is done before. */
+static bool
+let_queue(const Share *share, int waiters, long rounds, int poll_us)
+{
+    while (atomic_load(&share->asking) < waiters)
+    {
+        if (all_done(share, rounds))
+            return false;
+        usleep(50);
+    }
+    rest_before_handoff(poll_us);
+    return true;
+}
+
+/*
+ * handoff_worker takes and gives back, and notes how long each grant took for which
+ * all others had queued, until there are enough; it queues again after another has
+ * had the key. The first grant of each warms up.
+ */
 static void
-handoff_worker(Share *share, const Contender *contender, int number, long rounds)
+handoff_worker(Share *share, const Contender *contender, int number, int waiters, long rounds)
 {
     Worker worker;
-    long mine;
+    long grant;
 
     worker_open(&worker, contender, number, KEY);
+    worker.ttl_ms = HANDOFF_TTL_MS;
+    srandom((unsigned) number + 1);
     atomic_fetch_add(&share->ready, 1);
     while (!atomic_load(&share->go))
         usleep(100);
-    while (atomic_load(&share->grants) < rounds && now_ns() < share->begin_ns + HANDOFF_NS_MAX)
+    usleep((unsigned) random() %
+           (unsigned) (contender->poll_us + 1)); /* those who ask at intervals do not all ask at once */
+    do
     {
-        int64_t released;
+        int64_t had;
 
+        atomic_fetch_add(&share->asking, 1);
         take(&worker, now_ns() + TAKE_NS_MAX);
-        released = atomic_load(&share->released_ns);
-        if (released > 0 && atomic_load(&share->samples) < rounds)
-            share->sample_ns[atomic_fetch_add(&share->samples, 1)] = (uint32_t) (now_ns() - released);
-        mine = atomic_fetch_add(&share->grants, 1) + 1;
+        had = now_ns();
+        atomic_fetch_sub(&share->asking, 1);
+        grant = atomic_fetch_add(&share->grants, 1);
+        if (grant > waiters && atomic_load(&share->queued) && !all_done(share, rounds))
+            share->sample_ns[atomic_fetch_add(&share->samples, 1)] =
+                (uint32_t) (had - atomic_load(&share->released_ns));
+        atomic_store(&share->queued, let_queue(share, waiters, rounds, contender->poll_us));
         atomic_store(&share->released_ns, now_ns());
         if (!contender->give(&worker))
             fail("%s: the lock was lost in a hand-off", contender->name);
-        /* The last ones would wait for a grant that nobody needs any more. */
-        while (atomic_load(&share->grants) == mine && mine < rounds)
-            usleep(50);
-    }
+        while (!all_done(share, rounds) && atomic_load(&share->grants) == grant + 1)
+            usleep(50); /* else one that asks at once takes what it has just given */
+    } while (!all_done(share, rounds));
 }
 
 void
@@ -73,26 +116,24 @@ bench_handoff(const Contender *contender, int waiters, int rounds)
 {
     Share *share = shared_new(sizeof *share + (size_t) (rounds + 1) * sizeof *share->sample_ns);
     size_t count;
-    int64_t begin;
 
     if (!contender->attempt || waiters < 1 || waiters >= WORKERS_MAX || rounds < 1)
         fail("hand-off needs a lock, 1 to %d waiters and rounds", WORKERS_MAX - 1);
     for (int number = 0; number <= waiters; number++)
         if (worker_fork() == 0)
         {
-            handoff_worker(share, contender, number, rounds);
+            handoff_worker(share, contender, number, waiters, rounds);
             _exit(0);
         }
     workers_ready(&share->ready, waiters + 1);
-    share->begin_ns = begin = now_ns();
+    share->begin_ns = now_ns();
     atomic_store(&share->go, true);
     workers_wait();
     count = (size_t) atomic_load(&share->samples);
     if (count == 0)
         fail("%s: no hand-off in time", contender->name);
     sort_samples(share->sample_ns, count);
-    printf("per_s=%.1f p50_us=%.1f p99_us=%.1f max_us=%.1f count=%zu\n",
-           (double) count * 1e9 / (double) (now_ns() - begin),
+    printf("p50_us=%.1f p99_us=%.1f max_us=%.1f count=%zu\n",
            sample_at_us(share->sample_ns, count, 0.50),
            sample_at_us(share->sample_ns, count, 0.99),
            sample_at_us(share->sample_ns, count, 1.0),
@@ -195,9 +236,10 @@ bench_recover(const Contender *contender, bool stopped, int rounds)
         samples[round] = (uint32_t) (time / 1000);
     }
     sort_samples(samples, (size_t) rounds);
-    printf("p50_ms=%.1f max_ms=%.1f ttl_ms=%d\n",
+    printf("p50_ms=%.1f max_ms=%.1f deaths=%d ttl_ms=%d\n",
            sample_at_us(samples, (size_t) rounds, 0.5),
            sample_at_us(samples, (size_t) rounds, 1.0),
+           rounds,
            ttl_of(contender));
     free(samples);
 }

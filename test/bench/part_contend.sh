@@ -41,7 +41,7 @@ contend_orders() {
     local figures count
     psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders, quantmesh.live_order"
     figures=$(contend_run "$1" rate "$2" "$contend_seconds" "${@:3}") || return
-    count=$(psql -AtX -c "SELECT count(*) FROM quantmesh.live_order")
+    count=$(psql -AtX -c "SELECT count(*) FROM quantmesh.orders")
     [[ $count -eq ${figures##*units=} ]] || qm_fail "$1: ${figures##*units=} calls have stored $count orders"
     echo "$figures"
 }
@@ -92,6 +92,18 @@ part_contend() {
     contend_begin
     contend_job section
     contend_job order
+}
+
+# part_standalone measures a lock call of an instance that is alone: each figure is the best of five rounds.
+part_standalone() {
+    local round ns
+    make -s -j2 -C test/bench BUILD=build build/nop_speed >"$QM_LOG/build.log" 2>&1 || qm_fail "nop_speed was not built: $(tail -n 3 "$QM_LOG/build.log")"
+    for ((round = 1; round <= pairs; round++)); do
+        ns=$(test/bench/build/nop_speed | sed -n 's/^nop: \([0-9.]*\) ns per call.*/\1/p')
+        [[ -n $ns ]] || qm_fail "nop_speed has printed no time"
+        printf 'standalone,"a lock call",1,%d,ours,ns,%s\n' "$round" "$ns" >&3
+        printf 'a lock call of an instance that is alone, round %d: %s ns\n' "$round" "$ns"
+    done
 }
 
 redis_ours() { redis_run place; }

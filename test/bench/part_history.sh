@@ -57,7 +57,7 @@ history_first_orders() {
             time=$(history_first_order "$database")
             [[ -n $time ]] || qm_fail "no first order in database $database"
             echo "$time"
-        done | tee >(awk -v "database=$database" '{ printf "history,\"first order, database %s\",1,%d,ours,ms,%s\n", database, NR, $1 }' >&3) |
+        done | tee >(awk -v "database=$database" '{ printf "history,\"first order after a start, database %s\",1,%d,ours,ms,%s\n", database, NR, $1 }' >&3) |
             sort -g | awk -v "database=$database" '
             { ms[NR] = $1 }
             END { printf "first order after a start, database %s: median %.1f ms, range %.1f to %.1f\n", database, ms[3], ms[1], ms[NR] }'
@@ -75,12 +75,12 @@ part_history() {
     history_fill
     psql -qX -d empty -c "VACUUM ANALYZE quantmesh.orders, quantmesh.live_order" -c "CHECKPOINT"
     lines_begin "place_order with $history finished orders in the table against an empty one"
-    line "1 client" 1 0.90 history_full history_empty
-    line "8 clients" 8 0.90 history_full history_empty
+    line "1 client, fsync off" 1 0.90 history_full history_empty
+    line "8 clients, fsync off" 8 0.90 history_full history_empty
     requests=1
-    line "1 client, request ids in time" 1 0.90 history_full history_empty
+    line "1 client, request ids in time, fsync off" 1 0.90 history_full history_empty
     requests=2
-    line "1 client, random request ids" 1 "" history_full history_empty
+    line "1 client, random request ids, fsync off" 1 "" history_full history_empty
     history_first_orders
     qm_cluster_stop history
 }

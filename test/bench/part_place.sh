@@ -46,8 +46,8 @@ place_lines() {
         if [[ $account == binance/limits ]]; then target=0.80 suffix=", limits"; fi
         for requests in 0 1; do
             if ((requests)); then suffix="$suffix, request id"; fi
-            line "1 client, fsync $1$suffix" 1 "$target" place_ours place_theirs
-            line "8 clients, fsync $1$suffix" 8 "$target" place_ours place_theirs
+            line "1 client, fsync $1$suffix, both rows" 1 "$target" place_ours place_theirs
+            line "8 clients, fsync $1$suffix, both rows" 8 "$target" place_ours place_theirs
             if [[ $account == binance ]]; then
                 line "1 client, fsync $1$suffix, one row" 1 "" place_ours place_one
                 line "8 clients, fsync $1$suffix, one row" 8 "" place_ours place_one

@@ -1,29 +1,30 @@
 # shellcheck shell=bash
 #
-# Scale: what one primary carries and where its first limit is, by the model of scale.c. Its inputs are measured here and
-# nothing is assumed of them: the work of a call where no commit waits, the flush with one client, lives of orders. What the
-# model then says of 2, 8 and 32 clients stands beside what they measure.
+# Scale: what one primary carries and where its first limit is, by the model of scale.c. Its inputs are measured here: the
+# work of a call where no commit waits, the flush with one client, lives of orders. What the model then says of 2, 8 and 32
+# clients stands beside what they measure. What is assumed is in scale.c, and the report says it.
 
 scale_tool=test/bench/build/scale
+lives_seconds=5 # a life has many steps
 
 # scale_rate CLIENTS prints how many orders a second so many clients place: the median of three runs.
 scale_rate() {
     for _ in 1 2 3; do contend_orders place "$1" || exit 1; done | sed -E 's/per_s=([0-9.]*) .*/\1/' | sort -g | sed -n 2p
 }
 
-# scale_lives prints processor time, WAL and commits of one life: placed, opened, 0 to 5 fills, cancel request, end.
+# scale_lives CLIENTS prints processor time, WAL, commits and rate of lives: placed, opened, 0 to 5 fills, cancel request, end.
 scale_lives() {
     local out
     orders_empty
     psql -qX -v ON_ERROR_STOP=1 -f test/bench/lives_schema.sql >/dev/null
     # First each place is taken about once, so that what is measured has as many ends as beginnings.
-    pgbench -n -M prepared -c 8 -j 2 -t 400 -f test/bench/lives.sql -D places=50 -D brief=0 >"$QM_LOG/lives.log" 2>&1 ||
+    pgbench -n -M prepared -c "$1" -j 2 -t 400 -f test/bench/lives.sql -D places=50 -D brief=0 >"$QM_LOG/lives.log" 2>&1 ||
         qm_fail "pgbench failed: $(tail -n 3 "$QM_LOG/lives.log")"
     psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE bench.change" -c "SELECT pg_stat_reset_shared('wal')" >/dev/null
-    out=$(pgbench -n -M prepared -c 8 -j 2 -T "$seconds" -f test/bench/lives.sql -D places=50 -D brief=0 2>&1) || qm_fail "pgbench failed: $out"
+    out=$(pgbench -n -M prepared -c "$1" -j 2 -T "$lives_seconds" -f test/bench/lives.sql -D places=50 -D brief=0 2>&1) || qm_fail "pgbench failed: $out"
     psql -AtX -F' ' -v "steps_per_s=$(awk '/^tps = / { print $3 }' <<<"$out")" -v "cores=$(nproc)" <<'SQL'
 SELECT 'life_cpu_us=' || round(:cores * 1e6 / :steps_per_s * steps / lives, 1), 'life_wal_bytes=' || round(wal_bytes / lives),
-    'life_commits=' || round(steps::numeric / lives, 2)
+    'life_commits=' || round(steps::numeric / lives, 2), 'lives_per_s=' || round(:steps_per_s * lives / steps, 1)
 FROM pg_stat_wal, (SELECT count(*) AS steps, count(*) FILTER (WHERE kind = 'place') AS lives FROM bench.change) AS c;
 SQL
 }
@@ -44,7 +45,8 @@ part_scale() {
     orders_create
     rate=$(scale_rate 8)
     cpu_us=$(awk -v rate="$rate" -v cores="$(nproc)" 'BEGIN { printf "%.1f", cores * 1e6 / rate }')
-    lives=$(scale_lives)
+    lives=$(scale_lives 8)
+    lives=${lives% lives_per_s=*}
     kb=$(backend_kb "a backend that places orders, for the model" "DO \$\$ BEGIN FOR n IN 1..200 LOOP PERFORM quantmesh.place_order('binance', 'BTCUSDT', 'sell', 900000 + n, 0.01); END LOOP; END \$\$;")
     kb=$(sed -E 's/.* ([0-9]+) kB$/\1/' <<<"$kb")
     qm_cluster_stop scale_off
@@ -57,6 +59,10 @@ part_scale() {
         if ((clients == 1)); then
             flush_us=$(awk -v rate="$rate" -v cpu="$cpu_us" 'BEGIN { flush = 1e6 / rate - cpu; printf "%.1f", (flush > 1 ? flush : 1) }')
         fi
+    done
+    for clients in 8 32; do
+        rate=$(scale_lives "$clients")
+        measured+=("lives_$clients=${rate##*lives_per_s=}")
     done
     qm_cluster_stop scale
     # shellcheck disable=SC2086 # words

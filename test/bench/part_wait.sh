@@ -10,13 +10,15 @@ lock_names() {
 
 # part_handoff measures hand-offs, and the floor that this machine puts under them.
 part_handoff() {
-    local name round figures
+    local name round figures names
     contend_begin
     for ((round = 1; round <= handoff_rounds; round++)); do
+        mapfile -t names < <(lock_names)
+        if ((round % 2 == 0)); then mapfile -t names < <(lock_names | tac); fi
         figures=$("$contend" floor "$handoff_count") || exit 1
         figures_write "16 waiters" 16 "$round" floor "$figures"
         printf 'handoff, round %d: %-26s %s\n' "$round" "floor: three wake-ups" "$figures"
-        for name in $(lock_names); do
+        for name in "${names[@]}"; do
             figures=$(contend_run "$name" handoff 16 "$handoff_count") || exit 1
             figures_write "16 waiters" 16 "$round" "$name" "$figures"
             printf 'handoff, round %d: %-26s %s\n' "$round" "$name" "$figures"
@@ -24,7 +26,7 @@ part_handoff() {
     done
 }
 
-# part_recover measures both deaths of a holder.
+# part_recover measures both deaths of a holder, of one contender after another.
 part_recover() {
     local name death figures
     contend_begin

@@ -28,7 +28,7 @@ function rates(j, c, reference,   i, name, at, more) {
         name = order[i]; at = "contend|" j "|" c "|" name "|"
         if (!((at "per_s") in runs)) continue
         more = compare(at "per_s", "contend|" j "|" c "|" reference "|per_s") ? sprintf("%.2f | %s", ratio, range_text()) : "– | –"
-        printf "| %s | %s | %s | %s | %s | %s | %s |\n", title[name] (units[name] > 1 ? " ¹" : ""), number(middle(at "per_s")), more, \
+        printf "| %s | %s | %s | %s | %s | %s | %s |\n", title[name] (units[name] > 1 ? " ¹" : name ~ /^(quantmesh-transaction|advisory-transaction|skip-locked)$/ ? " ²" : ""), number(middle(at "per_s")), more, \
             number(middle(at "p50_us")), number(middle(at "p95_us")), number(middle(at "p99_us")), number(middle(at "p999_us"))
     }
 }
@@ -36,21 +36,21 @@ function rates(j, c, reference,   i, name, at, more) {
 # waits writes hand-off and recovery.
 function waits(   i, name, any) {
     print "\n## Waiting for somebody else's lock\n"
-    print "Hand-off: 16 clients wait for one key; from before the release is asked for until the next holder knows. Killed: the holder's"
-    print "process dies, from the kill until another has the key. Stopped: the holder stops for good, from the end of its TTL; \"never\""
-    print "is not within 2 s of it. The floor is what three processes take to wake each other, doing nothing: the holder's backend, the"
-    print "waiter's backend, the waiter's client.\n"
-    print "| contender | hand-off p50 µs | p99 µs | killed, ms | stopped, ms after TTL | TTL, ms |"
-    print "|---|--:|--:|--:|--:|--:|"
+    print "Hand-off: 16 clients sleep in the queue for one key; from before the release is asked for until the next holder knows. Killed: the"
+    print "holder's process dies, from the kill until another has the key. Stopped: the holder stops for good, from the end of its TTL;"
+    print "\"never\" is not within 2 s of it. The floor is what three processes take to wake each other, doing nothing: the holder's backend,"
+    print "the waiter's backend, the waiter's client.\n"
+    print "| contender | hand-off p50 µs | p99 µs | killed, ms | stopped, ms after TTL | deaths of each kind | TTL, ms |"
+    print "|---|--:|--:|--:|--:|--:|--:|"
     any = "handoff|16 waiters|16|floor|"
-    if ((any "p50_us") in runs) printf "| floor: three wake-ups | %s | %s | – | – | – |\n", number(middle(any "p50_us")), number(middle(any "p99_us"))
+    if ((any "p50_us") in runs) printf "| floor: three wake-ups | %s | %s | – | – | – | – |\n", number(middle(any "p50_us")), number(middle(any "p99_us"))
     for (i = 1; i <= names; i++) {
         name = order[i]
         any = "recover|killed|1|" name "|p50_ms"
         if (!(("handoff|16 waiters|16|" name "|p50_us") in runs) && !(any in runs)) continue
-        printf "| %s | %s | %s | %s | %s | %s |\n", title[name], number(middle("handoff|16 waiters|16|" name "|p50_us")), \
+        printf "| %s | %s | %s | %s | %s | %s | %s |\n", title[name], number(middle("handoff|16 waiters|16|" name "|p50_us")), \
             number(middle("handoff|16 waiters|16|" name "|p99_us")), number(middle(any)), number(middle("recover|stopped|1|" name "|p50_ms")), \
-            number(middle("recover|killed|1|" name "|ttl_ms"))
+            number(middle("recover|killed|1|" name "|deaths")), number(middle("recover|killed|1|" name "|ttl_ms"))
     }
 }
 
@@ -102,18 +102,19 @@ function scale(   i, p, head, at) {
         if (p[1] != "scale" || p[5] != "off_percent") continue
         if (!head++) {
             print "\n## What one primary carries\n"
-            print "A model (test/bench/scale.c) with inputs that were measured in this run. First what it says where it can be checked:\n"
-            print "| clients | orders a second, measured | by the model | off by |"; print "|--:|--:|--:|--:|"
+            print "A model (test/bench/scale.c) with inputs that were measured in this run, and a few that are assumed. First what it says where it"
+            print "can be checked; one client is left out, since the flush is fitted to it:\n"
+            print "| | clients | measured | by the model | off by |"; print "|---|--:|--:|--:|--:|"
         }
         at = p[1] "|" p[2] "|" p[3] "|"
-        printf "| %s | %s | %s | %+.0f %% |\n", p[3], number(middle(at "measured|per_s")), number(middle(at "model|per_s")), middle(keys[i])
+        printf "| %s | %s | %s | %s | %+.0f %% |\n", p[2], p[3], number(middle(at "measured|per_s")), number(middle(at "model|per_s")), middle(keys[i])
     }
     if (!head) return
-    print "\nThen its inputs, its limits in lives of orders (placed, opened, filled in parts, cancelled or ended), and what follows. 70 % of a resource count as usable."
+    print "\nThen its inputs, what is assumed, its limits in lives of orders (placed, opened, filled in parts, cancelled or ended), and what follows."
     print "\n| | servers | value | |"; print "|---|--:|--:|---|"
     for (i = 1; i <= nkeys; i++) {
         split(keys[i], p, "|")
-        if (p[1] == "scale" && p[4] ~ /^(input|limit|carried)$/)
+        if (p[1] == "scale" && p[4] ~ /^(input|assumed|limit|carried)$/)
             printf "| %s: %s | %s | %s | %s |\n", p[4], p[2], (p[3] > 0 ? p[3] : 1), number(middle(keys[i])), (p[5] == "value" ? "" : p[5])
     }
 }
@@ -127,10 +128,13 @@ END {
     split(fact["load average at the start"], load, " "); split(fact["processor"], part, ", ")
     if (load[1] > 0.5 * (part[2] + 0)) print "\n**The machine was busy with something else when this began: see its load average. Rates and times are no basis for a decision; what is lost in the audit does not depend on it.**"
     targets()
+    others()
     losses()
     print "\n## Rates and latencies\n"
     print "One commit waits for the disk (fsync on). Every client is a process with a key of its own."
     print "¹ A step does several at once; its latencies are of the whole step, its rate of one section or order."
+    print "² One statement takes the lock and its commit gives it back: the section is what the server does in it. Around a client's work"
+    print "it takes two round trips more, as the line below the first shows."
     n = split(plots, list, " ")
     if (n > 0) print ""
     for (i = 1; i <= n; i++) printf "![%s](%s.svg)\n", list[i], list[i]

@@ -12,7 +12,8 @@
  *   disk_mb_s       what the disk takes when it is written in sequence
  *   backend_kb      memory of one backend for itself
  *   memory_kb       of the machine
- *   rate_N          a second measured with N clients, to compare with
+ *   rate_N          placed a second, measured with N clients, to compare with
+ *   lives_N         lives a second, measured with N clients, to compare with
  *
  * The model. A client waits for its call's work and for the flush of its commit. A
  * commit that comes during a flush waits for its end and is carried by the next,
@@ -22,9 +23,10 @@
  *
  *   rate(n) = min(n / (cpu + flush * (n == 1 ? 1 : 1.5)), cores / cpu)
  *
- * Two of its inputs are fitted: cpu where no commit waits, flush with one client.
- * What it says of other numbers of clients is compared with what they measured.
- * It prints lines of the benchmarks' CSV.
+ * A life is the same with its own work, and as many flushes as it has commits. Two
+ * of the inputs are fitted: cpu where no commit waits, flush with one client. What
+ * the model says of more clients is compared with what they measured. It prints
+ * lines of the benchmarks' CSV.
  */
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +35,7 @@
 
 #define USABLE 0.7        /* of a resource: beyond it queues grow */
 #define MEMORY_USABLE 0.5 /* the rest is shared buffers and the system's cache */
-#define CLIENTS_MAX 1000
+#define CONNECTIONS_MAX 1000
 #define INSTANCE_CONNECTIONS 2 /* one for orders, one for its heartbeat and tasks */
 #define INSTANCE_MARKETS 10
 #define INSTANCE_ORDERS_PER_S 5.0 /* a grid over ten markets on a busy day */
@@ -72,11 +74,11 @@ needed(const char *name)
     return value;
 }
 
-/* rate_of returns what the model says of so many clients. */
+/* rate_of returns what the model says of so many clients whose calls or lives need so much work and so many flushes. */
 static double
-rate_of(int clients, double cpu_us, double flush_us, double cores)
+rate_of(int clients, double cpu_us, double flushes_us, double cores)
 {
-    double alone = clients * 1e6 / (cpu_us + flush_us * (clients == 1 ? 1 : 1.5));
+    double alone = clients * 1e6 / (cpu_us + flushes_us * (clients == 1 ? 1 : 1.5));
 
     return fmin(alone, cores * 1e6 / cpu_us);
 }
@@ -88,50 +90,48 @@ line(const char *what, int clients, const char *who, const char *figure, double 
     printf("scale,\"%s\",%d,1,%s,%s,%.1f\n", what, clients, who, figure, value);
 }
 
-/* check compares the model with what was measured. */
+/* check compares the model with what was measured with 2 clients and more. */
 static void
-check(double cpu_us, double flush_us, double cores)
+check(const char *what, const char *prefix, double cpu_us, double flushes_us, double cores)
 {
-    for (int clients = 1; clients <= CLIENTS_MAX; clients++)
+    for (int clients = 2; clients <= CONNECTIONS_MAX; clients++)
     {
         char name[32];
-        double measured, predicted = rate_of(clients, cpu_us, flush_us, cores);
+        double measured, predicted = rate_of(clients, cpu_us, flushes_us, cores);
 
-        snprintf(name, sizeof name, "rate_%d", clients);
+        snprintf(name, sizeof name, "%s_%d", prefix, clients);
         measured = given(name);
         if (measured <= 0)
             continue;
-        line("orders a second", clients, "measured", "per_s", measured);
-        line("orders a second", clients, "model", "per_s", predicted);
-        line("orders a second", clients, "model", "off_percent", 100 * (predicted / measured - 1));
+        line(what, clients, "measured", "per_s", measured);
+        line(what, clients, "model", "per_s", predicted);
+        line(what, clients, "model", "off_percent", 100 * (predicted / measured - 1));
     }
 }
 
 /* first_limit prints each limit in lives a second, and returns the lowest. */
 static double
-first_limit(double cpu_us, double flush_us, double cores)
+first_limit(double cores)
 {
-    double lowest = INFINITY;
-    int connections = (int) fmin(CLIENTS_MAX, MEMORY_USABLE * needed("memory_kb") / needed("backend_kb"));
-    struct
-    {
-        const char *what;
-        double per_s;
-    } limits[] = {
-        {"processors", USABLE * cores * 1e6 / needed("life_cpu_us")},
-        {"WAL that the disk takes", USABLE * needed("disk_mb_s") * 1e6 / needed("life_wal_bytes")},
-        {"commits, 8 connections", rate_of(8, cpu_us, flush_us, INFINITY) / needed("life_commits")},
-        {"commits, as many connections as memory has room for, at most 1,000",
-         rate_of(connections, cpu_us, flush_us, INFINITY) / needed("life_commits")},
-    };
+    double processors = USABLE * cores * 1e6 / needed("life_cpu_us");
+    double wal = USABLE * needed("disk_mb_s") * 1e6 / needed("life_wal_bytes");
 
-    for (size_t limit = 0; limit < sizeof limits / sizeof *limits; limit++)
-    {
-        line(limits[limit].what, 0, "limit", "lives_per_s", limits[limit].per_s);
-        if (limit != 2) /* more connections are to be had */
-            lowest = fmin(lowest, limits[limit].per_s);
-    }
-    return lowest;
+    line("processors", 0, "limit", "lives_per_s", processors);
+    line("WAL that the disk takes", 0, "limit", "lives_per_s", wal);
+    return fmin(processors, wal);
+}
+
+/* assumptions prints what was not measured. */
+static void
+assumptions(void)
+{
+    line("part of processors and disk that is usable", 0, "assumed", "value", USABLE);
+    line("part of the memory that backends may have", 0, "assumed", "value", MEMORY_USABLE);
+    line("connections, at most", 0, "assumed", "value", CONNECTIONS_MAX);
+    line("connections of an instance", 0, "assumed", "value", INSTANCE_CONNECTIONS);
+    line("markets of an instance", 0, "assumed", "value", INSTANCE_MARKETS);
+    line("orders a second of an instance", 0, "assumed", "value", INSTANCE_ORDERS_PER_S);
+    line("flushes that a commit waits for among others", 0, "assumed", "value", 1.5);
 }
 
 int
@@ -145,18 +145,21 @@ main(int count, char **arguments)
     flush_us = needed("flush_us");
     cores = needed("cores");
     for (int word = 1; word < count; word++)
-        if (!strchr(arguments[word], '=') || strncmp(arguments[word], "rate_", 5) != 0)
+        if (!strchr(arguments[word], '=') ||
+            (strncmp(arguments[word], "rate_", 5) != 0 && strncmp(arguments[word], "lives_", 6) != 0))
         {
             char name[32];
 
             snprintf(name, sizeof name, "%.*s", (int) strcspn(arguments[word], "="), arguments[word]);
             line(name, 0, "input", "value", needed(name));
         }
-    check(cpu_us, flush_us, cores);
-    lives = first_limit(cpu_us, flush_us, cores);
-    by_connections = MEMORY_USABLE * needed("memory_kb") / needed("backend_kb") / INSTANCE_CONNECTIONS;
+    assumptions();
+    check("orders placed a second", "rate", cpu_us, flush_us, cores);
+    check("lives a second", "lives", needed("life_cpu_us"), flush_us * needed("life_commits"), cores);
+    lives = first_limit(cores);
+    by_connections = fmin(CONNECTIONS_MAX, MEMORY_USABLE * needed("memory_kb") / needed("backend_kb")) / INSTANCE_CONNECTIONS;
     line("lives of orders a second, one primary", 0, "carried", "lives_per_s", lives);
-    line("instances, 5 orders a second each, over 10 markets",
+    line("instances",
          0,
          "carried",
          "instances",

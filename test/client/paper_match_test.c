@@ -84,6 +84,7 @@ market_open(void)
                             .base = BASE,
                             .quote = QUOTE,
                             .keep = 1000000,
+                            .archive = 1000000,
                             .listener = note};
     Log *log = calloc(1, sizeof(*log));
 
@@ -363,7 +364,7 @@ random_day(QmPaperMarket *market, unsigned int seed)
             (void) qm_paper_place(market, &request, false, step, &made);
         base = market->funds->fees[BASE];
         quote = market->funds->fees[QUOTE];
-        for (int i = 0; i < market->order_count; i++)
+        for (int i = 0; i < market->entry_count; i++)
         {
             assert_true(qm_paper_is_open(market->entries[i].order) || market->entries[i].order->locked == 0);
             locked[market->entries[i].order->account][market->entries[i].order->side] +=
@@ -402,6 +403,41 @@ no_money_comes_or_goes_and_days_repeat(void **state)
     market_end(&second);
 }
 
+/* Of what has ended only so much is known, however many there were; what is open is known for ever. */
+static void
+what_is_known_of_the_past_has_an_end(void **state)
+{
+    QmPaperMarket market = market_open();
+    QmPaperRequest request = order(0, QM_PAPER_BUY, "100", "1");
+    const QmPaperOrder *stays, *found;
+    char id[32];
+
+    (void) state;
+    market.keep = 3;
+    market.archive = 500;
+    request.client_id = "stays";
+    stays = placed(&market, request);
+    for (int i = 0; i < 20000; i++)
+    {
+        snprintf(id, sizeof(id), "id-%d", i);
+        request.client_id = id;
+        assert_int_equal(qm_paper_cancel(&market, 0, placed(&market, request)->id, 1000).code, 0);
+        ((Log *) market.context)->length = 0;
+    }
+    assert_in_range(market.entry_space, 500, 2048);
+    assert_int_equal(qm_paper_by_client_id(&market, 0, "stays", &found).code, 0);
+    assert_ptr_equal(found, stays);
+    assert_int_equal(qm_paper_by_id(&market, 0, 1, &found).code, 0);
+    assert_int_equal(qm_paper_by_client_id(&market, 0, "id-19999", &found).code, 0);
+    assert_int_equal(qm_paper_by_client_id(&market, 0, "id-19600", &found).code, -2026);
+    assert_int_equal(qm_paper_by_client_id(&market, 0, "id-10", &found).code, -2013);
+    assert_int_equal(qm_paper_by_id(&market, 0, 12, &found).code, -2026);
+    assert_int_equal(qm_paper_by_id(&market, 0, 20001, &found).code, 0);
+    assert_int_equal(qm_paper_by_id(&market, 0, 20002, &found).code, -2013);
+    assert_int_equal(qm_paper_cancel(&market, 0, 1, 1000).code, 0);
+    market_end(&market);
+}
+
 int
 main(void)
 {
@@ -414,6 +450,7 @@ main(void)
         cmocka_unit_test(ids_are_unique_while_open),
         cmocka_unit_test(filters_refuse_one_by_one),
         cmocka_unit_test(no_money_comes_or_goes_and_days_repeat),
+        cmocka_unit_test(what_is_known_of_the_past_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

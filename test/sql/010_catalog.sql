@@ -296,7 +296,7 @@ SELECT is(pg_temp.columns_of('quantmesh.all_orders'),
     'boolean, strategy text, instance text, owner text, request_id text, origin text, replaces bigint, client_order_id text, attempt integer, '
     'exchange_order_id text, fence bigint, created_at timestamp with time zone, submitted_at timestamp with time zone, opened_at timestamp with time zone, '
     'cancel_requested_at timestamp with time zone, ended_at timestamp with time zone, updated_at timestamp with time zone, error_code text, error_message '
-    'text', 'columns of all_orders');
+    'text, live boolean', 'columns of all_orders');
 SELECT is(pg_temp.columns_of('quantmesh.positions'),
     'account text, symbol text, strategy text, base_asset text, quote_asset text, quantity numeric, cost numeric, average_price numeric, realized_profit '
     'numeric, consistent boolean, last_executed_at timestamp with time zone, last_trade_id text, updated_at timestamp with time zone', 'columns of positions');
