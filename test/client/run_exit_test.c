@@ -16,6 +16,7 @@
 
 #define CANCEL_ON_EXIT "system: {cancel_on_exit: true}\n"
 #define OF_MARKET "account=binance", "symbol=BTCUSDT"
+#define FALLING 60 /* the step from which on the market falls, for 13 minutes of its own */
 #define OTHERS_PRICE "20000.00000000"
 
 static QtTrader trader;
@@ -216,7 +217,7 @@ without_reports_orders_are_canceled_at_the_end(void **state)
     (void) qt_trader_done(&trader, 2);
 }
 
-/* The market falls while the stream is down: the grid's own cancels leave, its sale has to wait. */
+/* The market falls on after two purchases, while the stream is down: the grid's own cancels leave, its sale has to wait. */
 static void
 without_reports_a_stop_loss_cancels(void **state)
 {
@@ -224,6 +225,8 @@ without_reports_a_stop_loss_cancels(void **state)
 
     (void) state;
     pid = start_trading("  grid_risk_control: {enabled: true, stop_loss_ratio: 0.004}\n" CANCEL_ON_EXIT);
+    qt_trader_until_step(&trader, FALLING);
+    qt_trader_until_said(&trader, " fill ", qt_trader_logged(&trader, " fill ") + 2);
     cut_stream();
     qt_trader_until_said(&trader, "why=stop_loss", 1);
     assert_int_equal(qt_trader_logged(&trader, "reports are heard"), 1);
