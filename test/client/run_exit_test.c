@@ -16,7 +16,6 @@
 
 #define CANCEL_ON_EXIT "system: {cancel_on_exit: true}\n"
 #define OF_MARKET "account=binance", "symbol=BTCUSDT"
-#define FALLING 60 /* the step from which on the market falls, for 13 minutes of its own */
 #define OTHERS_PRICE "20000.00000000"
 
 static QtTrader trader;
@@ -119,7 +118,7 @@ start_trading(const char *more_config)
     return pid;
 }
 
-/* cut_stream cuts the account's stream, which cannot be subscribed again until mend_stream; prices and REST go on. */
+/* cut_stream cuts the account's stream, which cannot be subscribed again; prices and REST go on. */
 static void
 cut_stream(void)
 {
@@ -127,13 +126,6 @@ cut_stream(void)
     (void) qt_paper_admin(&trader.paper, "POST", "kill?account=main", NULL);
     assert_int_equal(trader.paper.status, 200);
     qt_trader_until_said(&trader, "reports are not heard", 1);
-}
-
-static void
-mend_faults(void)
-{
-    (void) qt_paper_admin(&trader.paper, "DELETE", "fault", NULL);
-    assert_int_equal(trader.paper.status, 200);
 }
 
 /* book_the_rest starts an instance that finds what an earlier one could not book, and ends it. */
@@ -217,27 +209,6 @@ without_reports_orders_are_canceled_at_the_end(void **state)
     (void) qt_trader_done(&trader, 2);
 }
 
-/* The market falls on after two purchases, while the stream is down: the grid's own cancels leave, its sale has to wait. */
-static void
-without_reports_a_stop_loss_cancels(void **state)
-{
-    pid_t pid;
-
-    (void) state;
-    pid = start_trading("  grid_risk_control: {enabled: true, stop_loss_ratio: 0.004}\n" CANCEL_ON_EXIT);
-    qt_trader_until_step(&trader, FALLING);
-    qt_trader_until_said(&trader, " fill ", qt_trader_logged(&trader, " fill ") + 2);
-    cut_stream();
-    qt_trader_until_said(&trader, "why=stop_loss", 1);
-    assert_int_equal(qt_trader_logged(&trader, "reports are heard"), 1);
-    mend_faults();
-    qt_trader_until_said(&trader, "reports are heard", 2);
-    kill(pid, SIGTERM);
-    assert_int_equal(qt_trader_end(pid), 0);
-    assert_int_equal(open_orders(), 1);
-    (void) qt_trader_done(&trader, 2);
-}
-
 /* The exchange refuses the key for orders, but not for cancels: they are canceled before the instance ends. */
 static void
 a_key_that_places_nothing_cancels(void **state)
@@ -296,7 +267,6 @@ main(void)
         cmocka_unit_test(without_a_store_orders_are_canceled),
         cmocka_unit_test(without_a_store_lost_replies_are_asked_for),
         cmocka_unit_test(without_reports_orders_are_canceled_at_the_end),
-        cmocka_unit_test(without_reports_a_stop_loss_cancels),
         cmocka_unit_test(a_key_that_places_nothing_cancels),
         cmocka_unit_test(a_key_that_does_nothing_tells_what_is_left),
         cmocka_unit_test(a_ban_holds_cancels_back),
