@@ -11,7 +11,7 @@
  * reserve is refused with a second to wait, and the database is not tried again
  * before; blocks and limits that could not be told are told first when it is back.
  * Without a database no cancel leaves through this budget either: who wants them to
- * go on reserves from a qm_budget_local() while qm_budget_shared_error() has a code.
+ * go on puts a qm_budget_fallback() before it.
  *
  * One thread at a time uses a budget, as it does the handle of its database.
  */

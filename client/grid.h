@@ -283,6 +283,9 @@ extern void qm_grid_unknown(QmGrid *grid, int64_t order_id);
  */
 extern size_t qm_grid_wishes(QmGrid *grid, int64_t now_us, QmGridWish *out, size_t max);
 
+/* qm_grid_cancels is the same for cancels alone, for as long as nothing can be placed. */
+extern size_t qm_grid_cancels(QmGrid *grid, int64_t now_us, QmGridWish *out, size_t max);
+
 /* What has become of wishes. reason: of a denial, else NULL. order_id and client_order_id: of QM_GRID_PLACED. */
 extern void qm_grid_placed(QmGrid *grid, const QmGridWish *wish, QmGridAnswer answer, const char *reason,
                            int64_t order_id, const char *client_order_id, int64_t now_us);

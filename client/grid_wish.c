@@ -205,9 +205,8 @@ mark(QmGrid *grid, QmGridOrder *order, QmGridWhy why)
 
 /* mark_orders has those orders cancelled that the grid does not want any more. */
 static void
-mark_orders(Turn *turn)
+mark_orders(QmGrid *grid)
 {
-    QmGrid *grid = turn->grid;
     QmGridSlot *closer = &grid->state.closer;
 
     for (int i = 0; i < grid->state.slot_count; i++)
@@ -223,7 +222,17 @@ mark_orders(Turn *turn)
     }
     if (!grid->state.closing && !grid->exit_closes)
         mark(grid, &closer->order, QM_GRID_WHY_EXIT);
-    else if (grid->price != 0 && closer->order.price > grid->price && turn->now_us >= closer->rest_until_us)
+}
+
+/* mark_closer has the sale that closes the position cancelled when the market has fallen below it. */
+static void
+mark_closer(Turn *turn)
+{
+    QmGrid *grid = turn->grid;
+    QmGridSlot *closer = &grid->state.closer;
+
+    if ((grid->state.closing || grid->exit_closes) && grid->price != 0 && closer->order.price > grid->price &&
+        turn->now_us >= closer->rest_until_us)
         mark(grid, &closer->order, QM_GRID_WHY_REPRICE);
 }
 
@@ -509,6 +518,17 @@ pauses_of(QmGrid *grid, int64_t now_us)
     return pauses;
 }
 
+/* qm_grid_cancels fills out with the cancels alone. A sale is not repriced: the next one could not be placed. */
+size_t
+qm_grid_cancels(QmGrid *grid, int64_t now_us, QmGridWish *out, size_t max)
+{
+    Turn turn = {.grid = grid, .now_us = now_us, .out = out, .max = max};
+
+    mark_orders(grid);
+    cancel_marked(&turn);
+    return turn.count;
+}
+
 /* qm_grid_wishes fills out with what the grid wants now. */
 size_t
 qm_grid_wishes(QmGrid *grid, int64_t now_us, QmGridWish *out, size_t max)
@@ -518,7 +538,8 @@ qm_grid_wishes(QmGrid *grid, int64_t now_us, QmGridWish *out, size_t max)
     repeat(&turn);
     if (grid->price != 0 && grid->reconciled && !grid->exiting && !grid->state.closing)
         qm_grid_cleanup(grid, now_us);
-    mark_orders(&turn);
+    mark_orders(grid);
+    mark_closer(&turn);
     cancel_marked(&turn);
     grid->pauses = pauses_of(grid, now_us);
     if (grid->reconciled && grid->filters_fit && grid->price != 0 && (grid->state.closing || grid->exit_closes))

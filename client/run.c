@@ -215,7 +215,7 @@ take_turns(QmRun *run)
 }
 
 /*
- * qm_run_may_trade tells whether something may leave for a market's exchange now:
+ * qm_run_may_trade tells whether an order may leave for a market's exchange now:
  * reports are heard, everything missed was asked for, the store is there, the exchange
  * has not asked for a rest.
  */
@@ -228,6 +228,17 @@ qm_run_may_trade(const QmRunMarket *market)
     return market->owned && market->sync == QM_RUN_SYNCED && account->user_up && !account->unusable &&
            !market->run->store_lost && account->retry_ns <= qm_run_now_ns() &&
            (member == NULL || qm_member_trusted_until_us(member) > qm_member_now_us());
+}
+
+/*
+ * qm_run_may_cancel tells whether a cancel may leave for a market's exchange now. It
+ * takes no more than that the market is this instance's, that it can be recorded, and
+ * that the exchange listens: what is canceled cannot be lost, only filled.
+ */
+bool
+qm_run_may_cancel(const QmRunMarket *market)
+{
+    return market->owned && !market->run->store_lost && market->account->ban_ns <= qm_run_now_ns();
 }
 
 /* qm_run_send_before returns until when an order may leave: as long as the store allows, and this instance's life is sure. */
@@ -298,24 +309,22 @@ static void
 look_after_stop(QmRun *run)
 {
     bool late = run->stop_by_ns <= qm_run_now_ns();
-    bool done = true;
+    QmRunExit exit = QM_RUN_EXIT_DONE;
 
     for (size_t i = 0; i < run->market_count; i++)
     {
         QmRunMarket *market = &run->markets[i];
-        bool wanted = run->config->system.cancel_on_exit || run->config->system.close_positions_on_exit;
+        QmRunExit of_market =
+            market->in_flight > 0 || market->asking > 0 ? QM_RUN_EXIT_BUSY : qm_run_exit_state(market);
 
-        if (market->in_flight > 0 || market->asking > 0)
-            done = false;
-        if (market->owned && wanted && run->exit_code == QM_EXIT_OK &&
-            (market->grid == NULL || !market->loaded || !qm_grid_exit_done(market->grid)))
-            done = false;
+        if (of_market < exit)
+            exit = of_market;
     }
-    if (!done && !late)
+    if (exit == QM_RUN_EXIT_BUSY && !late)
         return;
-    if (!done)
+    if (exit != QM_RUN_EXIT_DONE)
     {
-        qm_log(&run->log, QM_LOG_WARN, "not everything that was to be done at the end could be done in time");
+        qm_run_exit_say(run);
         run->exit_code = run->exit_code == QM_EXIT_OK ? QM_EXIT_ATTENTION : run->exit_code;
     }
     for (size_t i = 0; i < run->market_count && !run->store_lost; i++)
@@ -364,7 +373,8 @@ next_due(QmRun *run)
     for (size_t i = 0; i < run->market_count; i++)
     {
         QmRunMarket *market = &run->markets[i];
-        int64_t ask_ns = run->store_lost ? INT64_MAX : qm_run_orders_ask(market);
+        /* Without a store an answer cannot be booked; at the end it still tells what there is to cancel. */
+        int64_t ask_ns = run->store_lost && !run->stopping ? INT64_MAX : qm_run_orders_ask(market);
 
         if (ask_ns < due_ns)
             due_ns = ask_ns;

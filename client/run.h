@@ -3,7 +3,7 @@
  * run_market.c has one market, run_order.c the way of an order to the exchange and
  * back, run_resync.c what is asked for when something may have been missed,
  * run_report.c what the exchange has said, run_claim.c the intents of others,
- * run_follow.c the steps of a paper exchange.
+ * run_exit.c the cancels of the end, run_follow.c the steps of a paper exchange.
  *
  * One thread and one event loop. Exchanges are asynchronous, the store answers at
  * once. Nothing of the exchange is believed before the store has it, and nothing
@@ -27,6 +27,7 @@
 
 #define QM_RUN_IN_FLIGHT_MAX 32 /* calls of a market that place or cancel; the rest stays a wish */
 #define QM_RUN_ABSENT_ENOUGH 3  /* answers "no such order", after all that, before it is believed */
+#define QM_RUN_REFUSALS_MAX 3   /* cancels of an order that the exchange refuses for the key's sake */
 
 #define QM_RUN_STRATEGY "grid"
 #define QM_RUN_SAID 5 /* kinds of warnings of an account */
@@ -88,9 +89,15 @@ struct QmRunOrder
     int calls;        /* that are open */
     bool asking;
     bool canceling;
-    bool counted; /* its question is one of a synchronization's */
-    bool listed;  /* in the exchange's newest list */
-    bool missing; /* the exchange says that more is filled than was booked */
+    bool ours;             /* of this instance's strategy: it may be canceled at the end */
+    bool gone;             /* the exchange says that it is not open any more, whether the store knows or not */
+    bool cancel_sent;      /* in this life */
+    bool cancel_doubt;     /* a cancel was sent, and nobody knows what it did: the order is asked for before another */
+    int cancel_refusals;   /* for the key's sake */
+    int64_t cancel_due_ns; /* not canceled again before, past the grid */
+    bool counted;          /* its question is one of a synchronization's */
+    bool listed;           /* in the exchange's newest list */
+    bool missing;          /* the exchange says that more is filled than was booked */
     bool ended;
     QmRunOutcome outcome; /* of its submission, that the store does not have yet */
     char outcome_code[16];
@@ -115,6 +122,14 @@ typedef enum QmRunSync
     QM_RUN_SYNCED
 } QmRunSync;
 
+/* How far a market has come with what is to be done at the end. */
+typedef enum QmRunExit
+{
+    QM_RUN_EXIT_BUSY,
+    QM_RUN_EXIT_STUCK, /* no more can be done, and not all is done */
+    QM_RUN_EXIT_DONE
+} QmRunExit;
+
 struct QmRunMarket
 {
     QmRun *run;
@@ -122,11 +137,13 @@ struct QmRunMarket
     const QmMarketConfig *config;
     QmGrid *grid; /* NULL: the market is not known yet */
     int64_t state_version;
-    bool owned;  /* this instance's to trade */
-    bool dirty;  /* something has happened since its last turn */
-    bool more;   /* its last turn has ended before its wishes did: the next is due at once */
-    bool silent; /* prices may have been missed since the last one */
-    bool loaded; /* the grid has the stored state */
+    bool owned;        /* this instance's to trade */
+    bool was_owned;    /* it was when the server was last heard of: true while nobody has said otherwise */
+    bool orders_known; /* the store's live orders were read since it is owned */
+    bool dirty;        /* something has happened since its last turn */
+    bool more;         /* its last turn has ended before its wishes did: the next is due at once */
+    bool silent;       /* prices may have been missed since the last one */
+    bool loaded;       /* the grid has the stored state */
     bool filters_known;
     bool filters_due;       /* they have changed: read them again */
     bool halted;            /* the exchange takes no orders in it */
@@ -187,8 +204,9 @@ struct QmRunAccount
     bool balances_asked;
     bool balances_known;
     bool unusable;           /* the key is refused: no order leaves until somebody mends it */
-    int64_t retry_ns;        /* nothing leaves for a market before */
+    int64_t retry_ns;        /* no order leaves before, and nothing is asked */
     int64_t orders_retry_ns; /* no order leaves before; cancels and queries do */
+    int64_t ban_ns;          /* nothing at all leaves before: the exchange has said that it will not listen */
     int64_t ask_due_ns;      /* nothing is asked again before */
     QmRunBalance *balances;
     size_t balance_count;
@@ -252,11 +270,13 @@ extern QmExit qm_run_instance(const QmRunOptions *options);
 extern int64_t qm_run_now_ns(void);
 extern int64_t qm_run_wall_us(void);
 extern bool qm_run_may_trade(const QmRunMarket *market);
+extern bool qm_run_may_cancel(const QmRunMarket *market);
 extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
 
 /* run_store.c */
 extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
 extern void qm_run_store_look(QmRun *run);
+extern void qm_run_store_probe(QmRun *run);
 extern QmExit qm_run_exit_of(QmCode code);
 
 /* run_say.c */
@@ -289,6 +309,7 @@ extern int64_t qm_run_market_now(const QmRunMarket *market);
 
 /* run_wish.c */
 extern void qm_run_wishes(QmRunMarket *market);
+extern void qm_run_cancels(QmRunMarket *market);
 extern void qm_run_market_balances(QmRunMarket *market);
 extern void qm_run_market_pauses(QmRunMarket *market);
 extern bool qm_run_market_save(QmRunMarket *market);
@@ -327,6 +348,13 @@ extern void qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer);
 
 /* run_cancel.c */
 extern void qm_run_cancel(QmRunMarket *market, const QmGridWish *wish);
+extern void qm_run_cancel_unrecorded(QmRunOrder *order);
+
+/* run_exit.c */
+extern bool qm_run_exit_is_straight(const QmRunMarket *market);
+extern void qm_run_exit_cancel(QmRunMarket *market);
+extern QmRunExit qm_run_exit_state(const QmRunMarket *market);
+extern void qm_run_exit_say(QmRun *run);
 
 /* run_report.c */
 extern bool qm_run_report(QmRunMarket *market, const QmReport *report);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "binance.h"
+#include "budget_fallback.h"
 #include "budget_shared.h"
 #include "error.h"
 #include "moment.h"
@@ -93,7 +94,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
 
 /*
  * budget_of returns the count of an account's requests: one that all instances share
- * where there are many; none for data that come as fast as they are taken in, since
+ * where there are many, but for cancels while it is not there; none for data that come as fast as they are taken in, since
  * limits are of time; NULL: the exchange's own count.
  */
 static QmBudget *
@@ -120,8 +121,8 @@ budget_of(QmRunAccount *account)
     {
         account->budget_client = qm_client_new(&options);
         if (account->budget_client != NULL)
-            budget =
-                qm_budget_shared(&(QmBudgetSharedOptions){.client = account->budget_client, .account = account->name});
+            budget = qm_budget_fallback(
+                qm_budget_shared(&(QmBudgetSharedOptions){.client = account->budget_client, .account = account->name}));
     }
     return budget;
 }

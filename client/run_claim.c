@@ -35,6 +35,8 @@ obstacle(const QmRunMarket *market)
         return "this instance is stopping";
     if (market->halted)
         return "the exchange has halted the market";
+    if (market->account->orders_retry_ns > qm_run_now_ns())
+        return "the exchange takes no more orders for a while";
     if (market->run->locks_lost)
         return "the locks are gone";
     if (!qm_run_may_trade(market))

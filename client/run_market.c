@@ -22,6 +22,7 @@
 static void tell_halt(QmRunMarket *market, const QmExchangeMarket *filters);
 static bool make_grid(QmRunMarket *market, const QmExchangeMarket *filters);
 static void tell_price(QmRunMarket *market);
+static void cancel_only(QmRunMarket *market);
 static bool load(QmRunMarket *market);
 static bool reconcile(QmRunMarket *market);
 static bool read_position(QmRunMarket *market, char position[QM_DECIMAL_TEXT]);
@@ -179,10 +180,16 @@ qm_run_market_turn(QmRunMarket *market)
         return;
     market->turn_due_ns = now_ns + TURN_EVERY_MS * QM_NS_PER_MS;
     if (market->grid == NULL || market->sync != QM_RUN_SYNCED || !market->owned || market->run->store_lost)
+    {
+        cancel_only(market);
         return;
+    }
     market->dirty = false;
     if (!market->loaded && !load(market))
+    {
+        cancel_only(market);
         return;
+    }
     if (market->balances_told != market->account->balances_number &&
         (market->run->follow == NULL || market->run->steps == 0 || market->balances_step != market->run->steps))
         qm_run_market_balances(market);
@@ -197,8 +204,28 @@ qm_run_market_turn(QmRunMarket *market)
             break;
     }
     if (!qm_run_may_trade(market) || !market->loaded)
+    {
         market->dirty = true;
+        cancel_only(market);
+    }
     qm_run_market_pauses(market);
+}
+
+/*
+ * cancel_only sends the cancels that are due while nothing may be placed. While a
+ * market is synchronized they wait, except where that takes what is not there: the
+ * account's stream, or a key that is not refused.
+ */
+static void
+cancel_only(QmRunMarket *market)
+{
+    const QmRunAccount *account = market->account;
+
+    if (qm_run_exit_is_straight(market))
+        qm_run_exit_cancel(market);
+    else if (market->loaded && qm_run_may_cancel(market) &&
+             (market->sync == QM_RUN_SYNCED || !account->user_up || account->unusable))
+        qm_run_cancels(market);
 }
 
 /* load takes over the state that is stored, this instance's or another's, and what is known since. */

@@ -24,6 +24,7 @@ static void say(void *argument, QmMemberLevel level, const char *text);
 static QmRunAccount *account_named(QmRun *run, const char *name);
 static QmRunMarket *market_named(QmRun *run, const char *account, const char *symbol);
 static void let_go(QmRunMarket *market);
+static void begin_life(QmRun *run);
 
 /* qm_run_member_open makes the instance one of many. False: error says why. */
 bool
@@ -63,11 +64,32 @@ qm_run_member_open(QmRun *run, QmError *error)
 void
 qm_run_member_advance(QmRun *run)
 {
+    int64_t epoch = run->epoch;
+
     if (run->member == NULL)
         return;
     if (qm_member_due_us(run->member) <= qm_member_now_us())
         qm_member_run(run->member);
     run->epoch = qm_member_epoch(run->member);
+    if (run->epoch != 0 && run->epoch != epoch)
+        begin_life(run);
+}
+
+/* begin_life forgets which markets an earlier life had: those that it has not been given again are another's by now. */
+static void
+begin_life(QmRun *run)
+{
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        QmRunMarket *market = &run->markets[i];
+
+        if (run->stopping && market->was_owned && !market->owned)
+            qm_log(&run->log,
+                   QM_LOG_WARN,
+                   "the market is not this instance's any more: its orders are left to whoever has it",
+                   QM_LOG_MARKET(market));
+        market->was_owned = market->owned;
+    }
 }
 
 /*
@@ -148,7 +170,8 @@ gained(void *argument, const char *account, const char *symbol, const char *mode
     if (market == NULL || market->owned)
         return;
     qm_log(&run->log, QM_LOG_INFO, "the market is this instance's", "account", account, "symbol", symbol, "mode", mode);
-    market->owned = true;
+    market->owned = market->was_owned = true;
+    market->orders_known = false;
     market->loaded = false;
     market->dirty = true;
     market->sync_pause_ms = 0;
@@ -164,6 +187,7 @@ lost(void *argument, const char *account, const char *symbol, const char *why)
     if (market == NULL || !market->owned)
         return;
     qm_log(&run->log, QM_LOG_INFO, "the market is another's", "account", account, "symbol", symbol, "why", why);
+    market->was_owned = false;
     let_go(market);
 }
 

@@ -220,7 +220,7 @@ make_markets(QmRun *run)
         market->run = run;
         market->config = &run->config->markets[i];
         market->account = account_of(run, market->config->exchange);
-        market->owned = run->config->database.type == QM_DATABASE_SQLITE;
+        market->owned = market->was_owned = run->config->database.type == QM_DATABASE_SQLITE;
         market->dirty = true;
     }
     run->market_count = count;

@@ -83,6 +83,7 @@ qm_run_order_know(QmRunMarket *market, const QmStoredOrder *stored, bool missing
     market->orders[market->order_count++] = order;
     order->market = market;
     order->order_id = stored->order_id;
+    order->ours = strcmp(stored->strategy, QM_RUN_STRATEGY) == 0;
     order->due_ns = INT64_MAX;
     take_submission(order, stored);
     order->phase = strcmp(stored->state, "open") == 0 || strcmp(stored->state, "partially_filled") == 0
@@ -211,6 +212,8 @@ asked(void *argument, const QmExchangeAnswer *answer)
         order->phase = QM_RUN_KNOWN;
         order->absent = 0;
         order->pause_ms = 0;
+        order->cancel_doubt = false;
+        order->gone = order->gone || !answer->orders[0].open;
         (void) qm_run_report_order(market, &answer->orders[0], "query");
     }
     else if (answer->cause == QM_CAUSE_ABSENT)

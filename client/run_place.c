@@ -257,6 +257,7 @@ known(Batch *batch, size_t number)
     qm_text_copy(stored.price, sizeof(stored.price), wanted->price);
     qm_text_copy(stored.quantity, sizeof(stored.quantity), wanted->quantity);
     qm_text_copy(stored.state, sizeof(stored.state), placement->state);
+    qm_text_copy(stored.strategy, sizeof(stored.strategy), wanted->strategy);
     order = qm_run_order_know(batch->market, &stored, false);
     if (order == NULL)
     {

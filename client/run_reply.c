@@ -151,4 +151,6 @@ qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer)
     until_ns = qm_run_now_ns() + rest_ms * QM_NS_PER_MS;
     if (until_ns > *retry_ns)
         *retry_ns = until_ns;
+    if ((answer->cause == QM_CAUSE_BANNED || answer->cause == QM_CAUSE_THROTTLED) && until_ns > account->ban_ns)
+        account->ban_ns = until_ns;
 }

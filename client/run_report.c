@@ -191,7 +191,8 @@ log_end(const QmRunOrder *order, const QmStoredOrder *stored)
 {
     const QmRunMarket *market = order->market;
     bool expired = strcmp(stored->state, "expired") == 0;
-    bool canceled = strcmp(stored->state, "canceled") == 0 && strcmp(stored->cancel_state, "none") == 0;
+    bool canceled =
+        strcmp(stored->state, "canceled") == 0 && strcmp(stored->cancel_state, "none") == 0 && !order->cancel_sent;
 
     if ((!expired && !canceled) || strcmp(order->state, stored->state) == 0)
         return;
@@ -214,6 +215,7 @@ take_over(QmRunOrder *order, const QmStoredOrder *stored, const char *reported, 
 {
     log_end(order, stored);
     qm_text_copy(order->state, sizeof(order->state), stored->state);
+    order->ours = strcmp(stored->strategy, QM_RUN_STRATEGY) == 0;
     order->missing = missing;
     if (reported != NULL && reported != order->reported &&
         (order->reported[0] == '\0' || is_less(order->reported, reported)))

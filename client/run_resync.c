@@ -57,7 +57,10 @@ qm_run_resync(QmRunMarket *market, const char *why)
     market->sync_due_ns = qm_run_now_ns();
 }
 
-/* qm_run_resync_advance begins what is due. The store has to be there, and the stream that tells what comes after. */
+/*
+ * qm_run_resync_advance begins what is due. The store has to be there, and the stream
+ * that tells what comes after; at the end nothing comes after but what replies tell.
+ */
 void
 qm_run_resync_advance(QmRunMarket *market)
 {
@@ -67,8 +70,9 @@ qm_run_resync_advance(QmRunMarket *market)
     if (market->sync == QM_RUN_SYNCED && market->trades_gap > 0 && !market->trades_asked &&
         market->sync_due_ns <= qm_run_now_ns() && market->owned)
         ask_trades(market);
-    if (market->sync != QM_RUN_STALE || !market->owned || market->grid == NULL || !market->account->user_up ||
-        market->sync_due_ns > qm_run_now_ns() || market->run->store_lost)
+    if (market->sync != QM_RUN_STALE || !market->owned || market->grid == NULL ||
+        (!market->account->user_up && !market->run->stopping) || market->sync_due_ns > qm_run_now_ns() ||
+        market->run->store_lost)
         return;
     market->asked_anew = false;
     if (!qm_run_orders_flush(market) || !know_stored(market) || !qm_run_mark_load(market))
@@ -114,6 +118,7 @@ know_stored(QmRunMarket *market)
             (void) qm_run_order_know(market, &list[i], false);
     }
     qm_free(list);
+    market->orders_known = true;
     return true;
 }
 

@@ -13,6 +13,8 @@
 
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 5000
+#define DISK_FAILS "58" /* class of SQLSTATEs */
+#define DAMAGED "XX001"
 
 static void lost(QmRun *run, const char *what, const QmError *error);
 
@@ -27,6 +29,12 @@ qm_run_store_ok(QmRun *run, QmCode code, const char *what)
 
     if (code == QM_OK || code == QM_NOT_HELD)
         return true;
+    if (code == QM_ERROR_SERVER &&
+        (strncmp(error->sqlstate, DISK_FAILS, 2) == 0 || strcmp(error->sqlstate, DAMAGED) == 0))
+    {
+        lost(run, what, error);
+        return false;
+    }
     switch (code)
     {
         case QM_ERROR_CONNECT:
@@ -72,25 +80,41 @@ lost(QmRun *run, const char *what, const QmError *error)
            error->message);
 }
 
-/* qm_run_store_look asks a store that was gone whether it is back. */
-void
-qm_run_store_look(QmRun *run)
+/* ask asks the store something that changes nothing. */
+static QmCode
+ask(QmRun *run)
 {
     const QmRunMarket *market = &run->markets[0];
     char *document = NULL;
     int64_t version;
-    QmCode code;
+    QmCode code = run->store->functions->load_state(run->store,
+                                                    market->account->name,
+                                                    market->config->symbol,
+                                                    QM_RUN_STRATEGY,
+                                                    &document,
+                                                    &version);
 
+    qm_free(document);
+    return code;
+}
+
+/* qm_run_store_probe finds out whether the store is there, where nothing else has been asked of it. Now and then. */
+void
+qm_run_store_probe(QmRun *run)
+{
+    if (run->store_lost || run->store_retry_ns > qm_run_now_ns())
+        return;
+    run->store_retry_ns = qm_run_now_ns() + QM_NS_PER_S;
+    (void) qm_run_store_ok(run, ask(run), "whether it is there");
+}
+
+/* qm_run_store_look asks a store that was gone whether it is back. */
+void
+qm_run_store_look(QmRun *run)
+{
     if (!run->store_lost || run->store_retry_ns > qm_run_now_ns())
         return;
-    code = run->store->functions->load_state(run->store,
-                                             market->account->name,
-                                             market->config->symbol,
-                                             QM_RUN_STRATEGY,
-                                             &document,
-                                             &version);
-    qm_free(document);
-    if (code == QM_OK)
+    if (ask(run) == QM_OK)
     {
         run->store_lost = false;
         qm_log(&run->log, QM_LOG_INFO, "the store is back");

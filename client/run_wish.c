@@ -64,6 +64,20 @@ qm_run_wishes(QmRunMarket *market)
     } while (count > 0 && market->sync == QM_RUN_SYNCED && market->loaded && qm_run_may_trade(market));
 }
 
+/* qm_run_cancels does what the grid wants canceled, and leaves all else a wish. */
+void
+qm_run_cancels(QmRunMarket *market)
+{
+    QmGridWish wishes[QM_RUN_IN_FLIGHT_MAX];
+    int room = QM_RUN_IN_FLIGHT_MAX - market->in_flight;
+    size_t count = 0;
+
+    if (room > 0)
+        count = qm_grid_cancels(market->grid, qm_run_market_now(market), wishes, (size_t) room);
+    for (size_t i = 0; i < count; i++)
+        qm_run_cancel(market, &wishes[i]);
+}
+
 /* answer_question tells the grid what the store has of an order that it asks for. */
 static void
 answer_question(QmRunMarket *market, const QmGridWish *wish)

@@ -16,6 +16,7 @@
 
 #include "binance_bench.h"
 #include "binance_server.h"
+#include "budget_fallback.h"
 #include "budget_shared.h"
 #include "moment.h"
 #include "server.h"
@@ -394,6 +395,34 @@ test_database_gone(void **state)
     close_handle(&handle);
 }
 
+/* While the database is gone cancels leave by a count of this process, orders do not; a block holds for both. */
+static void
+test_cancels_go_on(void **state)
+{
+    Handle handle = open_handle("cancels", NULL);
+    QmBudget *budget = qm_budget_fallback(handle.budget);
+    int64_t now_us;
+
+    (void) state;
+    handle.budget = budget;
+    window_with(30, MINUTE_S);
+    assert_int_equal(budget->functions->reserve(budget, one_weight, true, clock_ns(CLOCK_REALTIME) / 1000), 0);
+    qt_server_kill();
+    qm_moment_sleep(1050);
+    now_us = clock_ns(CLOCK_REALTIME) / 1000;
+    assert_true(budget->functions->reserve(budget, one_order, false, now_us) > 0);
+    assert_int_equal(budget->functions->reserve(budget, one_weight, true, now_us), 0);
+    budget->functions->limit(budget, QM_BUDGET_WEIGHT, 2);
+    assert_int_equal(budget->functions->reserve(budget, one_weight, true, now_us), 0);
+    assert_true(budget->functions->reserve(budget, one_weight, true, now_us) > 0); /* it counts */
+    budget->functions->limit(budget, QM_BUDGET_WEIGHT, LIMIT);
+    assert_int_equal(budget->functions->reserve(budget, one_weight, true, now_us), 0);
+    budget->functions->block(budget, now_us + 5000000);
+    assert_in_range(budget->functions->reserve(budget, one_weight, true, now_us), 1, 5001);
+    qt_server_start();
+    close_handle(&handle);
+}
+
 /* Two exchanges of one account: what one is told of limits, and that it was too much, counts for the other. */
 static void
 test_two_exchanges(void **state)
@@ -523,6 +552,7 @@ main(void)
         cmocka_unit_test(test_two_exchanges),
         cmocka_unit_test(test_no_right),
         cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_cancels_go_on),
         cmocka_unit_test(test_database_gone),
     };
 
