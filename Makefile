@@ -97,6 +97,7 @@ stress: prepare
 	test/fault/orders
 	test/fault/trading
 	test/fault/take_over
+	test/fault/mesh
 	test/fault/replay
 	QM_FAULTS=full QM_ONLY=fault test/run client
 

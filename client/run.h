@@ -139,6 +139,7 @@ struct QmRunMarket
     int64_t state_version;
     bool owned;        /* this instance's to trade */
     bool was_owned;    /* it was when the server was last heard of: true while nobody has said otherwise */
+    bool in_doubt;     /* it was in a life that is over, and nobody has said whose it is now */
     bool orders_known; /* the store's live orders were read since it is owned */
     bool dirty;        /* something has happened since its last turn */
     bool more;         /* its last turn has ended before its wishes did: the next is due at once */
@@ -353,7 +354,7 @@ extern void qm_run_cancel_unrecorded(QmRunOrder *order);
 /* run_exit.c */
 extern bool qm_run_exit_is_straight(const QmRunMarket *market);
 extern void qm_run_exit_cancel(QmRunMarket *market);
-extern QmRunExit qm_run_exit_state(const QmRunMarket *market);
+extern QmRunExit qm_run_exit_state(QmRunMarket *market);
 extern void qm_run_exit_say(QmRun *run);
 
 /* run_report.c */
@@ -373,6 +374,7 @@ extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *
 extern bool qm_run_member_open(QmRun *run, QmError *error);
 extern void qm_run_member_advance(QmRun *run);
 extern bool qm_run_member_settled(QmRun *run);
+extern void qm_run_member_ask_owner(QmRunMarket *market);
 
 /* run_mark.c */
 extern bool qm_run_mark_load(QmRunMarket *market);

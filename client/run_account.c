@@ -385,7 +385,7 @@ qm_run_account_advance(QmRunAccount *account)
         if (run->markets[i].account == account && filters_wanted(&run->markets[i]))
             wanted = true;
     }
-    if (wanted && !account->markets_asked && !run->store_lost)
+    if (wanted && !account->markets_asked && !run->store_lost && !(run->stopping && run->exit_code != QM_EXIT_OK))
         ask_markets(account);
     if (!account->balances_known && !account->balances_asked && account->user_up)
         ask_balances(account);

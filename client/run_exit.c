@@ -19,6 +19,7 @@
 #define CANCEL_AGAIN_MS 1000 /* a cancel that has not ended its order is repeated */
 
 static bool is_wanted(const QmRun *run);
+static bool concerns(const QmRunMarket *market);
 static bool is_left(const QmRunOrder *order);
 static void find_fate(QmRunOrder *order);
 static bool may_cancel(const QmRunOrder *order);
@@ -35,6 +36,17 @@ static bool
 is_wanted(const QmRun *run)
 {
     return run->config->system.cancel_on_exit || run->config->system.close_positions_on_exit;
+}
+
+/*
+ * concerns tells whether there may be something to do in a market at the end, or to
+ * say: where a life is over and nobody has said whose it is now, nothing is canceled,
+ * but what is left open is named.
+ */
+static bool
+concerns(const QmRunMarket *market)
+{
+    return is_wanted(market->run) && (market->owned || market->was_owned || market->in_doubt);
 }
 
 /* qm_run_exit_is_straight tells whether the end's cancels have to go past the grid. */
@@ -114,12 +126,18 @@ cancel_one(QmRunMarket *market, QmRunOrder *order)
 
 /* qm_run_exit_state tells how far a market has come with what is to be done at the end. */
 QmRunExit
-qm_run_exit_state(const QmRunMarket *market)
+qm_run_exit_state(QmRunMarket *market)
 {
     QmRun *run = market->run;
 
-    if (!is_wanted(run) || (!market->owned && !market->was_owned))
+    if (!concerns(market))
         return QM_RUN_EXIT_DONE;
+    if (!market->owned && !market->was_owned)
+    {
+        if (count_orders(market, is_left) > 0)
+            qm_run_member_ask_owner(market);
+        return market->in_doubt && count_orders(market, is_left) > 0 ? QM_RUN_EXIT_STUCK : QM_RUN_EXIT_DONE;
+    }
     if (!market->owned && !run->store_lost)
     {
         qm_run_store_probe(run);
@@ -162,6 +180,8 @@ state_without_grid(const QmRunMarket *market)
         return state;
     if (run->store_lost)
         return sells ? QM_RUN_EXIT_BUSY : QM_RUN_EXIT_STUCK;
+    if (market->grid == NULL && run->exit_code != QM_EXIT_OK)
+        return QM_RUN_EXIT_STUCK; /* its orders cannot become known any more */
     if (!market->orders_known || sells || count_orders(market, is_unbooked) > 0)
         return QM_RUN_EXIT_BUSY;
     return QM_RUN_EXIT_DONE;
@@ -206,7 +226,7 @@ qm_run_exit_say(QmRun *run)
     {
         const QmRunMarket *market = &run->markets[i];
 
-        if (!is_wanted(run) || (!market->owned && !market->was_owned))
+        if (!concerns(market))
             continue;
         left += count_orders(market, is_left);
         unbooked += count_orders(market, is_unbooked);

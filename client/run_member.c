@@ -22,6 +22,7 @@ static void submit(void *argument, const char *account, const QmClaim *claim, in
 static void changed(void *argument, const char *account, const char *symbol, int64_t order_id);
 static void say(void *argument, QmMemberLevel level, const char *text);
 static QmRunAccount *account_named(QmRun *run, const char *name);
+static bool list_owners(const QmRun *run, QmAssignment **list, size_t *count);
 static QmRunMarket *market_named(QmRun *run, const char *account, const char *symbol);
 static void let_go(QmRunMarket *market);
 static void begin_life(QmRun *run);
@@ -75,7 +76,7 @@ qm_run_member_advance(QmRun *run)
         begin_life(run);
 }
 
-/* begin_life forgets which markets an earlier life had: those that it has not been given again are another's by now. */
+/* begin_life forgets which markets an earlier life had: those that it has not been given again may be another's by now. */
 static void
 begin_life(QmRun *run)
 {
@@ -88,8 +89,25 @@ begin_life(QmRun *run)
                    QM_LOG_WARN,
                    "the market is not this instance's any more: its orders are left to whoever has it",
                    QM_LOG_MARKET(market));
+        market->in_doubt = market->in_doubt || (market->was_owned && !market->owned);
         market->was_owned = market->owned;
     }
+}
+
+/* list_owners lists who has which market, over a connection of its own; the caller frees the list. False: the server is not there. */
+static bool
+list_owners(const QmRun *run, QmAssignment **list, size_t *count)
+{
+    const QmClientOptions options = {
+        .conninfo = run->config->database.dsn.value,
+        .application_name = "quantmesh run",
+        .retry = qm_retry_policy("none"),
+    };
+    QmClient *client = qm_client_new(&options);
+    bool listed = client != NULL && qm_list_assignments(client, NULL, NULL, list, count) == QM_OK;
+
+    qm_client_free(client);
+    return listed;
 }
 
 /*
@@ -100,13 +118,7 @@ begin_life(QmRun *run)
 bool
 qm_run_member_settled(QmRun *run)
 {
-    const QmClientOptions options = {
-        .conninfo = run->config->database.dsn.value,
-        .application_name = "quantmesh run",
-        .retry = qm_retry_policy("none"),
-    };
     QmAssignment *list = NULL;
-    QmClient *client;
     size_t count = 0;
     size_t found = 0;
 
@@ -115,8 +127,7 @@ qm_run_member_settled(QmRun *run)
     if (run->epoch == 0 || run->settle_due_ns > qm_run_now_ns())
         return false;
     run->settle_due_ns = qm_run_now_ns() + SETTLE_EVERY_MS * QM_NS_PER_MS;
-    client = qm_client_new(&options);
-    if (client != NULL && qm_list_assignments(client, NULL, NULL, &list, &count) == QM_OK)
+    if (list_owners(run, &list, &count))
     {
         for (size_t i = 0; i < count; i++)
         {
@@ -127,9 +138,28 @@ qm_run_member_settled(QmRun *run)
         }
     }
     qm_free(list);
-    qm_client_free(client);
     run->settled = found >= run->market_count;
     return run->settled;
+}
+
+/* qm_run_member_ask_owner asks the server about a market in doubt: one that another instance has is in none. */
+void
+qm_run_member_ask_owner(QmRunMarket *market)
+{
+    QmRun *run = market->run;
+    QmAssignment *list = NULL;
+    size_t count = 0;
+
+    if (list_owners(run, &list, &count))
+    {
+        for (size_t i = 0; i < count; i++)
+        {
+            if (market_named(run, list[i].account, list[i].symbol) == market &&
+                strcmp(list[i].instance, run->instance) != 0)
+                market->in_doubt = false;
+        }
+    }
+    qm_free(list);
 }
 
 static QmExchange *
@@ -167,7 +197,10 @@ gained(void *argument, const char *account, const char *symbol, const char *mode
     QmRunMarket *market = market_named(run, account, symbol);
 
     run->epoch = qm_member_epoch(run->member);
-    if (market == NULL || market->owned)
+    if (market == NULL)
+        return;
+    market->in_doubt = false;
+    if (market->owned)
         return;
     qm_log(&run->log, QM_LOG_INFO, "the market is this instance's", "account", account, "symbol", symbol, "mode", mode);
     market->owned = market->was_owned = true;
@@ -184,7 +217,10 @@ lost(void *argument, const char *account, const char *symbol, const char *why)
     QmRun *run = argument;
     QmRunMarket *market = market_named(run, account, symbol);
 
-    if (market == NULL || !market->owned)
+    if (market == NULL)
+        return;
+    market->in_doubt = false;
+    if (!market->owned)
         return;
     qm_log(&run->log, QM_LOG_INFO, "the market is another's", "account", account, "symbol", symbol, "why", why);
     market->was_owned = false;

@@ -132,6 +132,8 @@ take_anew(QmRunOrder *order, const QmStoredOrder *stored)
     order->phase = QM_RUN_UNKNOWN;
     order->absent = 0;
     order->pause_ms = 0;
+    if (order->outcome == QM_RUN_ABSENT)
+        order->outcome = QM_RUN_SETTLED;
     if (!order->asking)
         ask_later(order);
 }

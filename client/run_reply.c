@@ -146,8 +146,8 @@ qm_run_rest(QmRunAccount *account, const QmExchangeAnswer *answer)
         return;
     if (rest_ms < REST_MIN_MS)
         rest_ms = REST_MIN_MS;
-    if (rest_ms > REST_MAX_MS)
-        rest_ms = REST_MAX_MS;
+    if (rest_ms > REST_MAX_MS && answer->cause != QM_CAUSE_ORDERS)
+        rest_ms = REST_MAX_MS; /* a limit of orders may be used up for a day: what is claimed meanwhile would be lost */
     until_ns = qm_run_now_ns() + rest_ms * QM_NS_PER_MS;
     if (until_ns > *retry_ns)
         *retry_ns = until_ns;

@@ -13,7 +13,7 @@ SELECT quantmesh.leave_instance('c', :c), quantmesh.assign_markets() \gset
 
 -- Views.
 SELECT pg_temp.rows_eq($$ SELECT instance::text, state::text, epoch, standby, weight, markets, registered_for, ttl::text, lease_left BETWEEN '0' AND '20 s',
-                                 last_heartbeat BETWEEN registered_at - interval '1 ms' AND clock_timestamp(), registered_by::text, ended_at IS NULL, detail FROM quantmesh.instances ORDER BY instance $$,
+                                 last_heartbeat BETWEEN registered_at - interval '1 s' AND clock_timestamp(), registered_by::text, ended_at IS NULL, detail FROM quantmesh.instances ORDER BY instance $$,
     format($$ VALUES ('a', 'alive', %s::bigint, false, 3, 3::bigint, '{acc:*,other:XUSDT}'::text[], '00:00:20', true, true, session_user::text, true, '{"host": "h"}'::jsonb),
                      ('b', 'alive', %s, true, 1, 0, '{acc:YUSDT}', '00:00:20', true, true, session_user::text, true, NULL),
                      ('c', 'left', NULL, false, 1, 0, '{acc:*}', '00:00:20', NULL, NULL, session_user::text, false, NULL) $$, :a, :b), 'instances');

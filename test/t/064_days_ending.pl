@@ -1,4 +1,5 @@
-# Instances are told to stop when their markets are others' by now, and while the database is gone: test/fault/mesh.
+# An instance is told to stop when its markets are another's by now. That they are told to while the database is gone takes over
+# a minute and is left to make stress: test/fault/mesh ending.
 use strict;
 use warnings;
 use FindBin;
@@ -8,5 +9,4 @@ use QuantMeshDays;
 use Test::More;
 
 qm_day_ok('overtaken');
-qm_day_ok('ending');
 done_testing();
