@@ -124,7 +124,7 @@ END {
     print "Written by `make bench` from its own figures; nothing here is typed by hand. What it means is in [README.md](README.md); every run is in [" csv "](" csv ").\n"
     print "| | |"; print "|---|---|"
     for (i = 1; i <= nfacts; i++) printf "| %s | %s |\n", facts[i], fact[facts[i]]
-    if (fact["mode"] == "short") print "\n**Short mode: two minutes for everything. These figures show that the benchmarks work; they are no basis for a decision.**"
+    if (fact["mode"] == "short") print "\n**Short mode: a few minutes for everything. These figures show that the benchmarks work; they are no basis for a decision.**"
     split(fact["load average at the start"], load, " "); split(fact["processor"], part, ", ")
     if (load[1] > 0.5 * (part[2] + 0)) print "\n**The machine was busy with something else when this began: see its load average. Rates and times are no basis for a decision; what is lost in the audit does not depend on it.**"
     targets()
