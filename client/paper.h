@@ -114,6 +114,8 @@ struct QmPaperOrder
     QmPaperDecimal locked; /* of the quote asset for a purchase, else of the base asset */
     int64_t created_ms;
     int64_t updated_ms;
+    int64_t wire_created_ms; /* by the watcher's clock, see paper_world.h; 0: nobody watched */
+    int64_t wire_updated_ms;
     QmPaperOrder *next; /* on the book: worse price, or same price and later; else the next that has ended */
     QmPaperOrder *prev; /* on the book only */
     bool is_on_book;
@@ -158,8 +160,8 @@ typedef struct QmPaperRules
     bool halted;
 } QmPaperRules;
 
-/* fill is NULL unless the order has just traded. */
-typedef void (*QmPaperListener)(void *context, const QmPaperOrder *order, const QmPaperFill *fill);
+/* fill is NULL unless the order has just traded. The listener may set the wire's times, nothing else. */
+typedef void (*QmPaperListener)(void *context, QmPaperOrder *order, const QmPaperFill *fill);
 
 /* A trade, as everybody may see it; the orders of accounts that are in it were told before. */
 typedef void (*QmPaperTradeListener)(void *context, int64_t id, QmPaperDecimal price, QmPaperDecimal quantity,

@@ -79,9 +79,9 @@ qm_paper_board_trade(QmPaperBoard *board, const QmPaperTrade *trade)
         watcher->trade(watcher->context, board->index, trade);
 }
 
-/* qm_paper_board_own keeps an account's share in a trade. False: no memory. */
+/* qm_paper_board_own keeps an account's share in a trade of this moment. False: no memory. */
 bool
-qm_paper_board_own(QmPaperBoard *board, const QmPaperOrder *order, const QmPaperFill *fill, int64_t now_ms)
+qm_paper_board_own(QmPaperBoard *board, const QmPaperOrder *order, const QmPaperFill *fill, int64_t wire_ms)
 {
     int keep = board->market.keep;
 
@@ -99,10 +99,11 @@ qm_paper_board_own(QmPaperBoard *board, const QmPaperOrder *order, const QmPaper
     }
     board->own[board->own_count++ % keep] =
         (QmPaperOwnTrade){.trade = {fill->trade_id,
-                                    now_ms,
+                                    board->world->now_ms,
                                     fill->price,
                                     fill->quantity,
                                     (order->side == QM_PAPER_BUY) == fill->is_maker},
+                          .wire_ms = wire_ms,
                           .order_id = order->id,
                           .account = order->account,
                           .is_buyer = order->side == QM_PAPER_BUY,

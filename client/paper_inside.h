@@ -119,7 +119,8 @@ struct QmPaperWorld
 
 /* paper_board.c: what a symbol shows */
 extern void qm_paper_board_trade(QmPaperBoard *board, const QmPaperTrade *trade);
-extern bool qm_paper_board_own(QmPaperBoard *board, const QmPaperOrder *order, const QmPaperFill *fill, int64_t now_ms);
+extern bool qm_paper_board_own(QmPaperBoard *board, const QmPaperOrder *order, const QmPaperFill *fill,
+                               int64_t wire_ms);
 extern void qm_paper_board_history(QmPaperBoard *board, const QmPaperRow *row);
 extern void qm_paper_board_close_candles(QmPaperBoard *board, int64_t now_ms);
 extern void qm_paper_board_quote(QmPaperBoard *board, QmPaperDecimal price);

@@ -18,8 +18,6 @@ qm_paper_json_decimal(QmPaperDecimal value)
 json_t *
 qm_paper_json_order(const QmPaperServer *server, int symbol, const QmPaperOrder *order)
 {
-    QmPaperTime time = qm_paper_times_get(&server->order_times[symbol], order->id, server->opened_ms);
-
     return json_pack("{s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:b, s:I, s:o, "
                      "s:s}",
                      "symbol",
@@ -51,13 +49,13 @@ qm_paper_json_order(const QmPaperServer *server, int symbol, const QmPaperOrder 
                      "icebergQty",
                      qm_paper_json_decimal(0),
                      "time",
-                     (json_int_t) time.first_ms,
+                     (json_int_t) qm_paper_dated_ms(server, order->wire_created_ms),
                      "updateTime",
-                     (json_int_t) time.last_ms,
+                     (json_int_t) qm_paper_dated_ms(server, order->wire_updated_ms),
                      "isWorking",
                      1,
                      "workingTime",
-                     (json_int_t) time.first_ms,
+                     (json_int_t) qm_paper_dated_ms(server, order->wire_created_ms),
                      "origQuoteOrderQty",
                      qm_paper_json_decimal(order->amount),
                      "selfTradePreventionMode",

@@ -14,7 +14,7 @@ static QmCode open_data(QmPaperWorld *world, const QmPaperWorldOptions *options,
 static QmCode check_symbol(const QmPaperSymbolOptions *options, QmError *error);
 static QmCode copy_name(char *to, size_t size, const char *from, const char *what, QmError *error);
 static QmCode open_asset(QmPaperWorld *world, const char *name, int *asset, QmError *error);
-static void hear_order(void *context, const QmPaperOrder *order, const QmPaperFill *fill);
+static void hear_order(void *context, QmPaperOrder *order, const QmPaperFill *fill);
 static void hear_trade(void *context, int64_t id, QmPaperDecimal price, QmPaperDecimal quantity, bool is_buyer_maker);
 
 /* qm_paper_world_open makes the world, or brings it back. */
@@ -289,9 +289,9 @@ qm_paper_world_close(QmPaperWorld *world)
     free(world);
 }
 
-/* hear_order takes what a market says of an order: audit, own trades, watcher. */
+/* hear_order takes what a market says of an order: the wire's times, audit, own trades, watcher. */
 static void
-hear_order(void *context, const QmPaperOrder *order, const QmPaperFill *fill)
+hear_order(void *context, QmPaperOrder *order, const QmPaperFill *fill)
 {
     QmPaperBoard *board = context;
     QmPaperWorld *world = board->world;
@@ -303,10 +303,14 @@ hear_order(void *context, const QmPaperOrder *order, const QmPaperFill *fill)
                                      fill,
                                      order->status == QM_PAPER_CANCELED ? world->cancel_id : NULL};
     const QmPaperBalance *balances = world->funds.balances[order->account];
+    int64_t wire_ms = watcher->clock_ms == NULL ? 0 : watcher->clock_ms(watcher->context);
 
+    if (order->status == QM_PAPER_NEW)
+        order->wire_created_ms = wire_ms;
+    order->wire_updated_ms = wire_ms;
     board->update_id++;
     qm_paper_audit_order(world, board, order, fill);
-    if (fill != NULL && !qm_paper_board_own(board, order, fill, world->now_ms))
+    if (fill != NULL && !qm_paper_board_own(board, order, fill, wire_ms))
         abort(); /* no memory for what has happened: nothing that this process says would be true */
     if (watcher->order != NULL)
         watcher->order(watcher->context, &event);

@@ -107,8 +107,7 @@ qm_paper_all_orders(QmPaperCall *call)
     count = qm_paper_world_all_orders(server->world, call->account, call->symbol, from_id, orders, most);
     for (int i = 0; i < count; i++)
     {
-        int64_t at_ms =
-            qm_paper_times_get(&server->order_times[call->symbol], orders[i]->id, server->opened_ms).first_ms;
+        int64_t at_ms = qm_paper_dated_ms(server, orders[i]->wire_created_ms);
 
         if (at_ms >= from_ms && at_ms <= to_ms)
             add_orders(call, list, call->symbol, &orders[i], 1);
@@ -192,8 +191,7 @@ qm_paper_my_trades(QmPaperCall *call)
         count = trades == NULL ? 0 : next_page(call, next, trades);
         for (int i = next == 0 && count > most ? count - most : 0; i < count; i++)
         {
-            int64_t at_ms =
-                qm_paper_times_get(&server->trade_times[call->symbol], trades[i].trade.id, server->opened_ms).first_ms;
+            int64_t at_ms = qm_paper_dated_ms(server, trades[i].wire_ms);
 
             if ((order_id == 0 || trades[i].order_id == order_id) && at_ms >= from_ms && at_ms <= to_ms &&
                 json_array_size(list) < (size_t) most)

@@ -170,7 +170,6 @@ put_outcome(json_t *body, const QmPaperOrder *order)
 static json_t *
 placed_body(const QmPaperServer *server, int symbol, const QmPaperOrder *order, Answer answer)
 {
-    QmPaperTime time = qm_paper_times_get(&server->order_times[symbol], order->id, server->opened_ms);
     const char *expiry = qm_paper_expiry_name(order->expiry);
     json_t *body = json_pack("{s:s, s:I, s:i, s:s, s:I}",
                              "symbol",
@@ -182,14 +181,14 @@ placed_body(const QmPaperServer *server, int symbol, const QmPaperOrder *order, 
                              "clientOrderId",
                              order->client_id,
                              "transactTime",
-                             (json_int_t) time.last_ms);
+                             (json_int_t) qm_paper_dated_ms(server, order->wire_updated_ms));
 
     if (answer == ANSWER_DEFAULT)
         answer = order->type == QM_PAPER_LIMIT_MAKER ? ANSWER_ACK : ANSWER_FULL;
     if (answer == ANSWER_ACK)
         return body;
     put_outcome(body, order);
-    json_object_set_new(body, "workingTime", json_integer(time.first_ms));
+    json_object_set_new(body, "workingTime", json_integer(qm_paper_dated_ms(server, order->wire_created_ms)));
     json_object_set_new(body, "selfTradePreventionMode", json_string(qm_paper_stp_name(order->stp)));
     if (expiry != NULL)
         json_object_set_new(body, "expiryReason", json_string(expiry));

@@ -178,11 +178,6 @@ qm_paper_server_close(QmPaperServer *server)
     qm_paper_bonds_sweep(server);
     qm_paper_user_close(server);
     qm_paper_streams_end(server);
-    for (int i = 0; i < QM_PAPER_SYMBOLS_MAX; i++)
-    {
-        qm_paper_times_free(&server->order_times[i]);
-        qm_paper_times_free(&server->trade_times[i]);
-    }
     qm_paper_loop_close(&server->loop);
     free((void *) (uintptr_t) server->options.address);
     free((void *) (uintptr_t) server->options.tls_certificate);

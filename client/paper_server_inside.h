@@ -23,7 +23,6 @@
 #define QM_PAPER_PEER_SIZE 64
 #define QM_PAPER_LISTEN_KEYS_MAX 64
 #define QM_PAPER_LISTEN_KEY_SIZE 61
-#define QM_PAPER_TIMES_MAX 200000 /* of a symbol: what is older has the server's first moment */
 #define QM_PAPER_WS_ID_MAX 36
 
 typedef struct QmPaperCall QmPaperCall;
@@ -98,23 +97,6 @@ typedef struct QmPaperOrderCount
     int64_t span; /* number of the ten seconds, or of the day */
     int64_t count;
 } QmPaperOrderCount;
-
-/* ------------------------------------------------------------------- times */
-
-/* When what has an id came about and last changed, on the wire's clock; ids grow. */
-typedef struct QmPaperTime
-{
-    int64_t id;
-    int64_t first_ms;
-    int64_t last_ms;
-} QmPaperTime;
-
-typedef struct QmPaperTimes
-{
-    QmPaperTime *ring;
-    size_t space;
-    size_t count; /* that were ever added */
-} QmPaperTimes;
 
 /* ----------------------------------------------------------------- sockets */
 
@@ -228,8 +210,6 @@ struct QmPaperServer
     QmPaperOrderCount orders_day[QM_PAPER_ACCOUNTS_MAX];
     QmPaperListenKey listen_keys[QM_PAPER_LISTEN_KEYS_MAX];
     int64_t opened_ms; /* on the wire's clock */
-    QmPaperTimes order_times[QM_PAPER_SYMBOLS_MAX];
-    QmPaperTimes trade_times[QM_PAPER_SYMBOLS_MAX];
     QmPaperBook books[QM_PAPER_SYMBOLS_MAX];
     QmPaperTimer book_timer;
     QmPaperTimer ticker_timer;
@@ -274,9 +254,7 @@ extern int64_t qm_paper_orders_counted(const QmPaperServer *server, int account,
 
 /* paper_times.c */
 extern int64_t qm_paper_wire_ms(const QmPaperServer *server);
-extern void qm_paper_times_note(QmPaperTimes *times, int64_t id, int64_t now_ms);
-extern QmPaperTime qm_paper_times_get(const QmPaperTimes *times, int64_t id, int64_t otherwise_ms);
-extern void qm_paper_times_free(QmPaperTimes *times);
+extern int64_t qm_paper_dated_ms(const QmPaperServer *server, int64_t wire_ms);
 
 /* paper_methods.c */
 extern const QmPaperMethod *qm_paper_method_by_path(const char *verb, const char *path, bool *path_known);

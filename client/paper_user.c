@@ -10,6 +10,7 @@
 
 #define SWAPPED_MAX_MS 1000 /* an event that waits for the next one does not wait longer */
 
+static int64_t read_clock(void *context);
 static void take_order(void *context, const QmPaperOrderEvent *event);
 static void take_balance(void *context, int account, int asset, const QmPaperBalance *balance);
 static void take_adjusted(void *context, int account, int asset, QmPaperDecimal amount);
@@ -17,7 +18,7 @@ static void take_trade(void *context, int symbol, const QmPaperTrade *trade);
 static void take_candle(void *context, int symbol, QmPaperInterval interval, const QmPaperCandle *candle);
 static void take_best(void *context, int symbol, const QmPaperBest *best);
 static void take_fault(void *context, const QmPaperFault *fault);
-static json_t *report(const QmPaperServer *server, const QmPaperOrderEvent *event, int64_t now_ms);
+static json_t *report(const QmPaperServer *server, const QmPaperOrderEvent *event);
 static void emit(QmPaperServer *server, int account, int symbol, json_t *event);
 static void deliver(QmPaperServer *server, int account, json_t *event);
 static void keep_late(QmPaperServer *server, int account, json_t *event, int64_t ms);
@@ -27,6 +28,7 @@ void
 qm_paper_user_watch(QmPaperServer *server)
 {
     const QmPaperWatcher watcher = {.context = server,
+                                    .clock_ms = read_clock,
                                     .order = take_order,
                                     .balance = take_balance,
                                     .adjusted = take_adjusted,
@@ -38,15 +40,17 @@ qm_paper_user_watch(QmPaperServer *server)
     qm_paper_world_watch(server->world, &watcher);
 }
 
+static int64_t
+read_clock(void *context)
+{
+    return qm_paper_wire_ms(context);
+}
+
 static void
 take_order(void *context, const QmPaperOrderEvent *event)
 {
     QmPaperServer *server = context;
-    int64_t now_ms = qm_paper_wire_ms(server);
 
-    qm_paper_times_note(&server->order_times[event->symbol], event->order->id, now_ms);
-    if (event->fill != NULL)
-        qm_paper_times_note(&server->trade_times[event->symbol], event->fill->trade_id, now_ms);
     if (event->fill != NULL && !event->fill->is_maker && server->fills != NULL)
     {
         QmPaperSymbol market = qm_paper_symbol(server->world, event->symbol);
@@ -67,7 +71,7 @@ take_order(void *context, const QmPaperOrderEvent *event)
                                         (json_int_t) event->fill->trade_id));
     }
     qm_paper_user_flush(server); /* the balances of what was before */
-    emit(server, event->order->account, event->symbol, report(server, event, now_ms));
+    emit(server, event->order->account, event->symbol, report(server, event));
 }
 
 static void
@@ -191,18 +195,17 @@ put_fill(json_t *body, const QmPaperFill *fill, const char *asset)
 
 /* report writes an executionReport. Of a cancel, "c" is the cancel's own id and "C" that of the order. */
 static json_t *
-report(const QmPaperServer *server, const QmPaperOrderEvent *event, int64_t now_ms)
+report(const QmPaperServer *server, const QmPaperOrderEvent *event)
 {
     const QmPaperOrder *order = event->order;
     QmPaperSymbol market = qm_paper_symbol(server->world, event->symbol);
-    QmPaperTime time = qm_paper_times_get(&server->order_times[event->symbol], order->id, server->opened_ms);
     bool is_canceled = order->status == QM_PAPER_CANCELED && event->fill == NULL;
     bool on_book = qm_paper_is_open(order) && order->force == QM_PAPER_GTC;
     json_t *body = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:I}",
                              "e",
                              "executionReport",
                              "E",
-                             (json_int_t) now_ms,
+                             (json_int_t) order->wire_updated_ms,
                              "s",
                              market.name,
                              "c",
@@ -212,20 +215,20 @@ report(const QmPaperServer *server, const QmPaperOrderEvent *event, int64_t now_
                              "x",
                              kind_of(event),
                              "T",
-                             (json_int_t) now_ms,
+                             (json_int_t) order->wire_updated_ms,
                              "I",
                              (json_int_t) event->event_id,
                              "w",
                              on_book,
                              "O",
-                             (json_int_t) time.first_ms);
+                             (json_int_t) qm_paper_dated_ms(server, order->wire_created_ms));
 
     put_order(body, order);
     put_fill(body,
              event->fill,
              qm_paper_asset_name(server->world, order->side == QM_PAPER_BUY ? market.base : market.quote));
     if (on_book)
-        json_object_set_new(body, "W", json_integer(time.first_ms));
+        json_object_set_new(body, "W", json_integer(qm_paper_dated_ms(server, order->wire_created_ms)));
     return body;
 }
 

@@ -126,6 +126,7 @@ typedef struct QmPaperTrade
 typedef struct QmPaperOwnTrade
 {
     QmPaperTrade trade;
+    int64_t wire_ms; /* by the watcher's clock; 0: nobody watched */
     int64_t order_id;
     int account;
     bool is_buyer;
@@ -165,6 +166,7 @@ typedef struct QmPaperBest
 typedef struct QmPaperWatcher
 {
     void *context;
+    int64_t (*clock_ms)(void *context); /* by which orders and trades are dated for those that the watcher serves */
     void (*order)(void *context, const QmPaperOrderEvent *event);
     void (*balance)(void *context, int account, int asset, const QmPaperBalance *balance);
     void (*adjusted)(void *context, int account, int asset, QmPaperDecimal amount); /* before its balance */

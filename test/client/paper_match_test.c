@@ -27,7 +27,7 @@ typedef struct Log
 
 /* note appends one event with everything that a client could see of it. */
 static void
-note(void *context, const QmPaperOrder *order, const QmPaperFill *fill)
+note(void *context, QmPaperOrder *order, const QmPaperFill *fill)
 {
     Log *log = context;
     size_t room = LOG_MAX - log->length;

@@ -18,6 +18,7 @@ static const char two_minutes[] = "timestamp,open,high,low,close,volume,symbol\n
 /* What a watcher has heard. */
 typedef struct Heard
 {
+    int64_t clock_ms;
     int orders, balances, trades, closed[QM_PAPER_INTERVALS], bests, faults, rules;
     QmPaperOrderEvent order;
     QmPaperTrade trade[64];
@@ -25,6 +26,13 @@ typedef struct Heard
     QmPaperBest best;
     char cancel_id[QM_PAPER_ID_MAX + 1];
 } Heard;
+
+/* read_clock is a clock that goes on by one whenever it is read. */
+static int64_t
+read_clock(void *context)
+{
+    return ++((Heard *) context)->clock_ms;
+}
 
 static void
 hear_order(void *context, const QmPaperOrderEvent *event)
@@ -82,6 +90,7 @@ static void
 watch(QmPaperWorld *world, Heard *heard)
 {
     const QmPaperWatcher watcher = {.context = heard,
+                                    .clock_ms = read_clock,
                                     .order = hear_order,
                                     .balance = hear_balance,
                                     .trade = hear_trade,
@@ -381,6 +390,7 @@ symbols_share_what_an_account_has(void **state)
     qm_paper_world_close(world);
 }
 
+/* Nor when an open one came about by the watcher's clock. */
 static void
 old_orders_are_forgotten_but_not_that_there_were_some(void **state)
 {
@@ -389,6 +399,7 @@ old_orders_are_forgotten_but_not_that_there_were_some(void **state)
     QmPaperRequest request = qt_paper_limit(0, QM_PAPER_BUY, "1", "1");
     QmPaperOwnTrade trades[10];
     const QmPaperOrder *order, *open, *orders[10];
+    Heard heard;
     char id[32];
 
     (void) state;
@@ -396,6 +407,8 @@ old_orders_are_forgotten_but_not_that_there_were_some(void **state)
     setup.options.keep = 3;
     world = qt_paper_open(&setup);
     request.client_id = "stays";
+    assert_int_equal(qt_paper_placed(world, QT_BTCUSDT, qt_paper_limit(1, QM_PAPER_BUY, "1", "1"))->wire_created_ms, 0);
+    watch(world, &heard);
     open = qt_paper_placed(world, QT_BTCUSDT, request);
     for (int i = 0; i < 100; i++)
     {
@@ -413,13 +426,17 @@ old_orders_are_forgotten_but_not_that_there_were_some(void **state)
     assert_int_equal(qm_paper_world_by_client_id(world, 0, QT_BTCUSDT, "id-100", &order).code, -2013);
     assert_int_equal(qm_paper_world_by_client_id(world, 1, QT_BTCUSDT, "id-10", &order).code, -2013);
     assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 12, &order).code, -2026);
-    assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 102, &order).code, -2013);
+    assert_int_equal(qm_paper_world_by_id(world, 0, QT_BTCUSDT, 103, &order).code, -2013);
     assert_int_equal(qm_paper_world_cancel(world, 0, QT_BTCUSDT, 12, NULL).code, -2011);
     assert_int_equal(qm_paper_world_all_orders(world, 0, QT_BTCUSDT, 0, orders, 10), 5); /* one has ended since */
-    assert_int_equal(orders[0]->id, 1);
-    assert_int_equal(orders[4]->id, 101);
+    assert_int_equal(orders[0]->id, 2);
+    assert_int_equal(orders[4]->id, 102);
     assert_int_equal(qm_paper_world_own_trades(world, 0, QT_BTCUSDT, 0, trades, 2), 2);
-    assert_int_equal(trades[1].order_id, 101);
+    assert_int_equal(trades[1].order_id, 102);
+    assert_int_equal(trades[1].wire_ms, 201);
+    assert_int_equal(orders[4]->wire_created_ms, 200); /* each order came about, and ended */
+    assert_int_equal(open->wire_created_ms, 1);
+    assert_int_equal(open->wire_updated_ms, 1);
     assert_int_equal(qm_paper_world_own_trades(world, 0, QT_BTCUSDT, 0, trades, 10), 3);
     assert_int_equal(qm_paper_world_own_trades(world, 0, QT_BTCUSDT, trades[1].trade.id, trades, 10), 2);
     assert_int_equal(qm_paper_world_open_orders(world, 0, -1, orders, 10), 1);
