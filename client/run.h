@@ -260,11 +260,12 @@ struct QmRun
 };
 
 /*
- * Fields of a line of the log that name a market, and one of its orders: of a QmRunOrder, a QmPlacement, whatever has
- * an order_id and a client_order_id. By these names an operator finds all that was said of an order.
+ * Fields of a line of the log that name a market, one of its orders, and what the order is: of a QmRunOrder, a
+ * QmPlacement, whatever has these members. By these names an operator finds all that was said of an order.
  */
 #define QM_LOG_MARKET(market) "account", (market)->account->name, "symbol", (market)->config->symbol
 #define QM_LOG_ORDER(order) "order", QM_LOG_NUMBER((order)->order_id), "client_order_id", (order)->client_order_id
+#define QM_LOG_TERMS(order) "side", (order)->side, "price", (order)->price, "quantity", (order)->quantity
 
 /* run.c */
 extern QmExit qm_run_instance(const QmRunOptions *options);

@@ -13,8 +13,8 @@
 
 static const char *obstacle(const QmRunMarket *market);
 static void read_claim(QmStoredOrder *stored, const QmClaim *claim, int64_t stamped_us);
-static QmRunOrder *claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t send_before_us);
-static void send_claimed(QmRunOrder *order, const QmStoredOrder *stored, int64_t send_before_us, int64_t stamped_us);
+static QmRunOrder *claimed(QmRunMarket *market, const QmStoredOrder *stored);
+static void send_claimed(QmRunOrder *order, const QmStoredOrder *stored);
 static void withhold(QmRunOrder *order, const char *why);
 static void give_back(QmRun *run, const char *account, const QmClaim *claim, const char *why);
 
@@ -57,7 +57,7 @@ qm_run_claim_send(QmRun *run, QmRunMarket *market, const char *account, const Qm
         return;
     }
     read_claim(&stored, claim, stamped_us);
-    order = claimed(market, &stored, claim->send_before_us);
+    order = claimed(market, &stored);
     if (order == NULL)
         give_back(run, account, claim, "no memory is left");
     else if (obstacle(market) != NULL)
@@ -65,7 +65,7 @@ qm_run_claim_send(QmRun *run, QmRunMarket *market, const char *account, const Qm
     else if (stored.price[0] != '\0' && !qm_run_lock(run, claim->symbol, stored.price, order->lock_key))
         withhold(order, "somebody else is busy at its level");
     else
-        send_claimed(order, &stored, claim->send_before_us, stamped_us);
+        send_claimed(order, &stored);
 }
 
 /* read_claim makes of a claim what the store shows of its order. */
@@ -75,6 +75,7 @@ read_claim(QmStoredOrder *stored, const QmClaim *claim, int64_t stamped_us)
     *stored = (QmStoredOrder){
         .order_id = claim->order_id,
         .fence = claim->fence,
+        .send_before_us = claim->send_before_us,
         .post_only = claim->post_only,
         .created_at_us = stamped_us,
     };
@@ -89,7 +90,7 @@ read_claim(QmStoredOrder *stored, const QmClaim *claim, int64_t stamped_us)
 
 /* claimed makes the order one of the market's live ones, which is about to leave; NULL without memory, which ends the instance. */
 static QmRunOrder *
-claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t send_before_us)
+claimed(QmRunMarket *market, const QmStoredOrder *stored)
 {
     QmRunOrder *order = qm_run_order_know(market, stored, false);
 
@@ -97,17 +98,17 @@ claimed(QmRunMarket *market, const QmStoredOrder *stored, int64_t send_before_us
         return NULL;
     order->phase = QM_RUN_SENDING;
     order->due_ns = INT64_MAX;
-    order->fence = stored->fence;
-    order->deadline_us = qm_run_deadline(market->run, send_before_us);
     order->placed_ns = qm_run_now_ns();
-    /* A claim after an answer that nothing was processed comes under another id. */
+    /* Where its last request has only just been answered, the order is not taken anew by qm_run_order_know. */
+    order->fence = stored->fence;
+    order->deadline_us = qm_run_deadline(market->run, stored->send_before_us);
     qm_text_copy(order->client_order_id, sizeof(order->client_order_id), stored->client_order_id);
     return order;
 }
 
 /* send_claimed hands the order to the exchange. */
 static void
-send_claimed(QmRunOrder *order, const QmStoredOrder *stored, int64_t send_before_us, int64_t stamped_us)
+send_claimed(QmRunOrder *order, const QmStoredOrder *stored)
 {
     QmExchangePlace place = {
         .symbol = order->market->config->symbol,
@@ -118,8 +119,8 @@ send_claimed(QmRunOrder *order, const QmStoredOrder *stored, int64_t send_before
         .price = stored->price[0] != '\0' ? stored->price : NULL,
         .quantity = stored->quantity,
         .post_only = stored->post_only,
-        .stamped_us = stamped_us,
-        .send_before_us = send_before_us,
+        .stamped_us = stored->created_at_us,
+        .send_before_us = stored->send_before_us,
     };
 
     order->market->placed++;
@@ -137,10 +138,7 @@ withhold(QmRunOrder *order, const char *why)
            "a claimed order is not sent",
            QM_LOG_MARKET(market),
            QM_LOG_ORDER(order),
-           "side",
-           order->side,
-           "price",
-           order->price,
+           QM_LOG_TERMS(order),
            "reason",
            why);
     order->outcome = QM_RUN_NOT_SENT;
@@ -164,10 +162,7 @@ give_back(QmRun *run, const char *account, const QmClaim *claim, const char *why
            "symbol",
            claim->symbol,
            QM_LOG_ORDER(claim),
-           "side",
-           claim->side,
-           "price",
-           claim->price,
+           QM_LOG_TERMS(claim),
            "reason",
            why);
     code = run->store->functions

@@ -257,10 +257,5 @@ say_left(const QmRunOrder *order)
                                         : "an order is left, and nobody knows whether it is open",
            QM_LOG_MARKET(market),
            QM_LOG_ORDER(order),
-           "side",
-           order->side,
-           "price",
-           order->price,
-           "quantity",
-           order->quantity);
+           QM_LOG_TERMS(order));
 }

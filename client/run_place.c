@@ -249,7 +249,10 @@ known(Batch *batch, size_t number)
 {
     const QmPlacement *placement = &batch->placements[number];
     const QmOrder *wanted = &batch->orders[number];
-    QmStoredOrder stored = {.order_id = placement->order_id, .created_at_us = batch->stamped_us};
+    QmStoredOrder stored = {.order_id = placement->order_id,
+                            .fence = placement->fence,
+                            .send_before_us = placement->send_before_us,
+                            .created_at_us = batch->stamped_us};
     QmRunOrder *order;
 
     qm_text_copy(stored.client_order_id, sizeof(stored.client_order_id), placement->client_order_id);
@@ -266,8 +269,6 @@ known(Batch *batch, size_t number)
     }
     order->phase = QM_RUN_SENDING;
     order->due_ns = INT64_MAX;
-    order->fence = placement->fence;
-    order->deadline_us = qm_run_deadline(batch->market->run, placement->send_before_us);
     order->decided_ns = batch->decided_ns;
     order->placed_ns = qm_run_now_ns();
     qm_text_copy(order->state, sizeof(order->state), placement->state);
@@ -323,15 +324,5 @@ log_placed(const QmRunOrder *order)
 {
     QmRunMarket *market = order->market;
 
-    qm_log(&market->run->log,
-           QM_LOG_INFO,
-           "order",
-           QM_LOG_MARKET(market),
-           QM_LOG_ORDER(order),
-           "side",
-           order->side,
-           "price",
-           order->price,
-           "quantity",
-           order->quantity);
+    qm_log(&market->run->log, QM_LOG_INFO, "order", QM_LOG_MARKET(market), QM_LOG_ORDER(order), QM_LOG_TERMS(order));
 }
