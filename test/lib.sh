@@ -161,7 +161,7 @@ qm_cluster_start() {
     shift
     if [[ ! -e $data/PG_VERSION ]]; then
         mkdir -p "$folder"
-        initdb --no-sync -A trust -E UTF8 --locale=C -U postgres -D "$data" >"$QM_LOG/$name.initdb.log" 2>&1 ||
+        "$QM_TREE/test/initdb_copied" -D "$data" --no-sync -A trust -E UTF8 --locale=C -U postgres >"$QM_LOG/$name.initdb.log" 2>&1 ||
             qm_fail "initdb failed: $(tail -n 3 "$QM_LOG/$name.initdb.log")"
         set -- shared_preload_libraries=quantmesh fsync=off "listen_addresses=" "unix_socket_directories=$folder" \
             port=5432 "log_line_prefix=%m [%p] %q%a %d: " "$@"
