@@ -3,8 +3,9 @@
  * key of its own, do the contender's step as often as they can. Every step's time
  * is kept, so percentiles are exact. Each client's first steps, which fill its
  * backend's caches, and all steps of the first moments warm up and are not
- * counted. A step counts if it began within the measured time; a client's rate is
- * its steps in the time that they took, so that long steps are not cut off.
+ * counted. A step counts if it began within the measured time, and a client's last
+ * one always does; its rate is its steps in the time that they took, so that long steps are
+ * not cut off.
  */
 #include "contend.h"
 
@@ -54,7 +55,7 @@ run_worker(Share *share, const Contender *contender, int number, int markets)
         begin = end;
         contender->step(&worker);
         end = now_ns();
-        if (begin < share->begin_ns)
+        if (begin < share->begin_ns && end < share->end_ns)
             continue;
         first = first ? first : begin;
         if (count == SAMPLES_MAX)

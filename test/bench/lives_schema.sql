@@ -1,5 +1,6 @@
 -- Lives of orders, for the part hot: what each client works on, and what its calls did to quantmesh.orders.
 
+DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 
 CREATE UNLOGGED TABLE bench.life (

@@ -27,9 +27,20 @@ machine_facts() {
         fact "Redis" "$(redis-server --version | sed -E 's/.*v=([0-9.]+).*/\1/'), Unix socket, no snapshots; where a table says always: appendonly yes, appendfsync always"
         fact "etcd" "$(etcd --version | sed -n 's/^etcd Version: //p'), one node, defaults, TCP on the loopback address"
     fi
-    fact "pairs of the parts inside PostgreSQL" "$pairs of $seconds s"
+    fact "pairs of the parts inside PostgreSQL" "$pairs of $seconds s; of a trading instance, rounds of $trade_orders orders"
     fact "rounds of the contenders" "$contend_rounds of $contend_seconds s, forwards and backwards in turn"
     fact "finished orders in the parts about history" "$history"
+}
+
+# machine_settle waits up to five minutes until the machine has nothing else to do: figures of a busy one are worth little.
+machine_settle() {
+    local load
+    for _ in {1..60}; do
+        read -r load _ </proc/loadavg
+        if awk -v load="$load" 'BEGIN { exit !(load < 0.3) }'; then return; fi
+        sleep 5
+    done
+    printf 'the machine is busy with something else, load average %s\n' "$load" >&2
 }
 
 # built_plainly says whether the library was built as users have it: assertions cost a third.

@@ -33,7 +33,7 @@ costs_once() {
 
 # part_costs measures every kind in turn, several times, and prints medians.
 part_costs() {
-    local round rate cpu
+    local round rate cpu rounds=$((pairs > 5 ? 5 : pairs))
     qm_cluster_start costs synchronous_commit=off quantmesh.allow_async_commit=on "${orders_settings[@]}"
     orders_create
     psql -qX -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
@@ -41,7 +41,7 @@ SELECT quantmesh.set_market('binance/none', 'BTCUSDT', tick_size => 0.01, step_s
 SELECT quantmesh.set_limits('binance/none', 'BTCUSDT', max_open_orders => 0, max_position => NULL, max_notional => NULL, max_order_rate => NULL);
 SQL
     costs_scripts
-    for ((round = 1; round <= pairs; round++)); do
+    for ((round = 1; round <= rounds; round++)); do
         costs_once "SELECT 1" 0 select_1 "" 0
         costs_once "try_xact_lock" 0 try_xact_lock "" 0
         costs_once "INSERT" 1 insert binance 0
@@ -58,7 +58,7 @@ SQL
         costs_once "denied, limit" 0 limit "" 0
     done
 
-    printf '\nCosts of one call, 1 client, asynchronous commit: medians of %d runs of %d s\n' "$pairs" "$seconds"
+    printf '\nCosts of one call, 1 client, asynchronous commit: medians of %d runs of %d s\n' "$rounds" "$seconds"
     printf '%-32s %12s %12s %14s\n' "" "latency us" "CPU us" "over SELECT 1"
     awk -F, '
         { split($0, quoted, "\""); label = quoted[2]; n = split(quoted[3], field, ",") }

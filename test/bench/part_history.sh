@@ -64,15 +64,33 @@ history_first_orders() {
     done
 }
 
-# part_history fills one of two databases and measures the lines.
-part_history() {
-    local account=binance requests=0
-    qm_cluster_start history quantmesh.databases=full,empty "${orders_settings[@]}"
+# history_begin SETTING... starts the cluster with two databases, of which "full" has the finished orders, for this part and
+# for part_reconcile: whichever is first fills it. Nothing is archived, as old as they are.
+history_begin() {
+    local filled=$QM_SCRATCH/history/filled
+    qm_cluster_start history quantmesh.keep_orders=0 "$@" "${orders_settings[@]}"
+    PGDATABASE=full
+    if [[ -e $filled ]]; then return; fi
     for PGDATABASE in empty full; do
         createdb "$PGDATABASE"
         orders_create
     done
     history_fill
+    : >"$filled"
+}
+
+# history_end fails unless all finished orders are still there, and stops the cluster.
+history_end() {
+    local count
+    count=$(psql -AtX -d full -c "SELECT count(*) FROM quantmesh.orders WHERE NOT live")
+    [[ $count -eq $history ]] || qm_fail "$history orders have ended, and the table shows $count"
+    qm_cluster_stop history
+}
+
+# part_history measures the lines, and first orders.
+part_history() {
+    local account=binance requests=0
+    history_begin fsync=off quantmesh.databases=full,empty
     psql -qX -d empty -c "VACUUM ANALYZE quantmesh.orders, quantmesh.live_order" -c "CHECKPOINT"
     lines_begin "place_order with $history finished orders in the table against an empty one"
     line "1 client, fsync off" 1 0.90 history_full history_empty
@@ -82,5 +100,5 @@ part_history() {
     requests=2
     line "1 client, random request ids, fsync off" 1 "" history_full history_empty
     history_first_orders
-    qm_cluster_stop history
+    history_end
 }

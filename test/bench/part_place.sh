@@ -48,7 +48,7 @@ place_lines() {
             if ((requests)); then suffix="$suffix, request id"; fi
             line "1 client, fsync $1$suffix, both rows" 1 "$target" place_ours place_theirs
             line "8 clients, fsync $1$suffix, both rows" 8 "$target" place_ours place_theirs
-            if [[ $account == binance ]]; then
+            if [[ $account == binance && $requests -eq 0 ]]; then
                 line "1 client, fsync $1$suffix, one row" 1 "" place_ours place_one
                 line "8 clients, fsync $1$suffix, one row" 8 "" place_ours place_one
             fi

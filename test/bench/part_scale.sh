@@ -16,11 +16,13 @@ scale_rate() {
 scale_lives() {
     local out
     orders_empty
-    psql -qX -v ON_ERROR_STOP=1 -f test/bench/lives_schema.sql >/dev/null
+    psql -qX -v ON_ERROR_STOP=1 -f test/bench/lives_schema.sql >"$QM_LOG/lives.log" 2>&1 ||
+        qm_fail "no schema for lives: $(tail -n 3 "$QM_LOG/lives.log")"
     # First each place is taken about once, so that what is measured has as many ends as beginnings.
     pgbench -n -M prepared -c "$1" -j 2 -t 400 -f test/bench/lives.sql -D places=50 -D brief=0 >"$QM_LOG/lives.log" 2>&1 ||
         qm_fail "pgbench failed: $(tail -n 3 "$QM_LOG/lives.log")"
-    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE bench.change" -c "SELECT pg_stat_reset_shared('wal')" >/dev/null
+    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE bench.change" -c "SELECT pg_stat_reset_shared('wal')" >"$QM_LOG/lives.log" 2>&1 ||
+        qm_fail "lives cannot be counted: $(tail -n 3 "$QM_LOG/lives.log")"
     out=$(pgbench -n -M prepared -c "$1" -j 2 -T "$lives_seconds" -f test/bench/lives.sql -D places=50 -D brief=0 2>&1) || qm_fail "pgbench failed: $out"
     psql -AtX -F' ' -v "steps_per_s=$(awk '/^tps = / { print $3 }' <<<"$out")" -v "cores=$(nproc)" <<'SQL'
 SELECT 'life_cpu_us=' || round(:cores * 1e6 / :steps_per_s * steps / lives, 1), 'life_wal_bytes=' || round(wal_bytes / lives),
@@ -41,7 +43,7 @@ part_scale() {
     local cpu_us rate flush_us lives measured=() clients kb
     contend_build
     [[ -x $scale_tool ]] || make -s -C test/bench BUILD=build build/scale >"$QM_LOG/build.log" 2>&1 || qm_fail "scale was not built"
-    qm_cluster_start scale_off fsync=off "${orders_settings[@]}"
+    qm_cluster_start scale_off fsync=off "${orders_settings[@]}" max_connections=200
     orders_create
     rate=$(scale_rate 8)
     cpu_us=$(awk -v rate="$rate" -v cores="$(nproc)" 'BEGIN { printf "%.1f", cores * 1e6 / rate }')
@@ -51,7 +53,7 @@ part_scale() {
     kb=$(sed -E 's/.* ([0-9]+) kB$/\1/' <<<"$kb")
     qm_cluster_stop scale_off
 
-    qm_cluster_start scale fsync=on "${orders_settings[@]}"
+    qm_cluster_start scale fsync=on "${orders_settings[@]}" max_connections=200
     orders_create
     for clients in 1 2 8 32; do
         rate=$(scale_rate "$clients")

@@ -46,7 +46,7 @@ trade_times() {
     wait "${trade_pid[paper]}" || qm_fail "the paper exchange ended badly: $(tail -n 2 "$QM_LOG/paper.log")"
     grep ' accepted .*stored_us=' "$QM_LOG/$name.log" | tail -n "+$((trade_first + 1))" | head -n "$trade_orders" |
         sed -E 's/.* stored_us=([0-9]+) took_us=([0-9]+).*/\1 \2/' | awk '
-        function rank(a, share,   i) { i = int(n * share) + 1; return a[i > n ? n : i] }
+        function rank(a, share,   i) { i = int(n * share); return a[i < n * share ? i + 1 : i] } # the nearest rank
         { stored[++n] = $1; took[n] = $2 }
         END { if (n == 0) exit 1; sort(stored, n); sort(took, n); print rank(stored, 0.5), rank(stored, 0.99), rank(took, 0.5), rank(took, 0.99) }
         '"$(cat test/bench/median.awk)"
@@ -58,7 +58,8 @@ trade_round() {
     local kind kinds=(standalone coordinated) figures stored_p50 stored_p99 took_p50 took_p99
     if ((round % 2 == 0)); then kinds=(coordinated standalone); fi
     for kind in "${kinds[@]}"; do
-        trade_times "$kind" >"$QM_SCRATCH/tmp/times" || exit 1
+        trade_times "$kind" >"$QM_SCRATCH/tmp/times"
+        [[ -s $QM_SCRATCH/tmp/times ]] || qm_fail "$kind: no times"
         read -r stored_p50 stored_p99 took_p50 took_p99 <"$QM_SCRATCH/tmp/times"
         for figures in stored_p50 stored_p99 took_p50 took_p99; do
             printf 'trade,"decision to acknowledgement",1,%d,%s,%s_us,%s\n' "$round" "$kind" "$figures" "${!figures}" >&3

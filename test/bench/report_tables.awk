@@ -20,15 +20,16 @@ function losses(   i, name, at, wrong) {
 }
 
 # rates writes a table of one job and number of clients.
-function rates(j, c, reference,   i, name, at, more) {
+function rates(j, c, reference,   i, name, at, more, wrong) {
     printf "\n### %s, %s client%s\n\n", j == "order" ? "A guarded order" : "A guarded critical section", c, (c > 1 ? "s" : "")
-    print "| contender | a second | × " title[reference] " | interval | p50 µs | p95 | p99 | p99.9 |"
-    print "|---|--:|--:|---|--:|--:|--:|--:|"
+    print "| contender | wrong ³ | a second | × " title[reference] " | interval | p50 µs | p95 | p99 | p99.9 |"
+    print "|---|--:|--:|--:|---|--:|--:|--:|--:|"
     for (i = 1; i <= names; i++) {
         name = order[i]; at = "contend|" j "|" c "|" name "|"
         if (!((at "per_s") in runs)) continue
         more = compare(at "per_s", "contend|" j "|" c "|" reference "|per_s") ? sprintf("%.2f | %s", ratio, range_text()) : "– | –"
-        printf "| %s | %s | %s | %s | %s | %s | %s |\n", title[name] (units[name] > 1 ? " ¹" : name ~ /^(quantmesh-transaction|advisory-transaction|skip-locked)$/ ? " ²" : ""), number(middle(at "per_s")), more, \
+        wrong = "audit|" j "|2|" name "|wrong"
+        printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", title[name] (units[name] > 1 ? " ¹" : name ~ /^(quantmesh-transaction|advisory-transaction|skip-locked)$/ ? " ²" : ""), (!(wrong in runs) ? "–" : value[wrong, 1] > 0 ? "**" value[wrong, 1] "**" : 0), number(middle(at "per_s")), more, \
             number(middle(at "p50_us")), number(middle(at "p95_us")), number(middle(at "p99_us")), number(middle(at "p999_us"))
     }
 }
@@ -36,7 +37,7 @@ function rates(j, c, reference,   i, name, at, more) {
 # waits writes hand-off and recovery.
 function waits(   i, name, any) {
     print "\n## Waiting for somebody else's lock\n"
-    print "Hand-off: 16 clients sleep in the queue for one key; from before the release is asked for until the next holder knows. Killed: the"
+    print "Hand-off: 16 clients wait for one key, asleep in a queue or asking again and again, as the contender does; from before the release is asked for until the next holder knows. Killed: the"
     print "holder's process dies, from the kill until another has the key. Stopped: the holder stops for good, from the end of its TTL;"
     print "\"never\" is not within 2 s of it. The floor is what three processes take to wake each other, doing nothing: the holder's backend,"
     print "the waiter's backend, the waiter's client.\n"
@@ -90,7 +91,7 @@ function sizes(   i, p, head, at) {
     for (i = 1; i <= nkeys; i++) {
         split(keys[i], p, "|")
         if (p[1] != "costs" || p[5] != "cpu_us") continue
-        if (!head++) { print "\n| one call, asynchronous commit, 1 client | server's processor time, µs |"; print "|---|--:|" }
+        if (!head++) { print "\n| one call, asynchronous commit, 1 client, medians of " runs[keys[i]] " | server's processor time, µs |"; print "|---|--:|" }
         printf "| %s | %s |\n", p[2], number(middle(keys[i]))
     }
 }
@@ -131,10 +132,12 @@ END {
     others()
     losses()
     print "\n## Rates and latencies\n"
-    print "One commit waits for the disk (fsync on). Every client is a process with a key of its own."
+    print "A commit that has written something waits for the disk (fsync on). Every client is a process with a key of its own."
     print "¹ A step does several at once; its latencies are of the whole step, its rate of one section or order."
     print "² One statement takes the lock and its commit gives it back: the section is what the server does in it. Around a client's work"
     print "it takes two round trips more, as the line below the first shows."
+    print "³ Lost updates or duplicates in the audit above; –: not in it."
+    print "With fewer than a hundred steps in a round, as of batches, p99 is its slowest step; with fewer than a thousand, p99.9."
     n = split(plots, list, " ")
     if (n > 0) print ""
     for (i = 1; i <= n; i++) printf "![%s](%s.svg)\n", list[i], list[i]
