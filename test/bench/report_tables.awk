@@ -96,6 +96,17 @@ function sizes(   i, p, head, at) {
     }
 }
 
+# heap_only writes what share of the updates of orders is heap-only, by what was done to them.
+function heap_only(   i, p, head, at) {
+    for (i = 1; i <= nkeys; i++) {
+        split(keys[i], p, "|")
+        if (p[1] != "hot" || p[5] != "updates" || middle(keys[i]) == 0) continue
+        if (!head++) { print "\n| updates of orders (mix 0: canceled after up to five partial fills; mix 1: filled at once) | updates | heap-only |"; print "|---|--:|--:|" }
+        at = p[1] "|" p[2] "|" p[3] "|" p[4] "|heap_only"
+        printf "| %s: %s | %s | %.1f %% |\n", p[4], p[2], number(middle(keys[i])), 100 * middle(at) / middle(keys[i])
+    }
+}
+
 # scale writes what the model says, and how far it is off where it can be checked.
 function scale(   i, p, head, at) {
     for (i = 1; i <= nkeys; i++) {
@@ -147,5 +158,6 @@ END {
     for (i = 1; i <= n; i++) rates("order", list[i], "redis-insert")
     waits()
     sizes()
+    heap_only()
     scale()
 }
