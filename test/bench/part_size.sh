@@ -11,11 +11,14 @@ SELECT count(quantmesh.set_market('binance', 'M' || n, base_asset => 'M' || n, q
 SQL
 }
 
-# part_markets spreads the same load over 10, 1,000 and 10,000 markets, in turn: long enough for a client to meet most of 1,000
+# part_markets spreads the same load over 10, 1,000 and 10,000 markets, in turn, in a server that may know so many: long enough for a client to meet most of 1,000
 # again, while of 10,000 each market is one that its backend has not met.
 part_markets() {
     local contend_seconds=3 contend_rounds=$((contend_rounds > 5 ? 5 : contend_rounds)) round count name figures counts=(10 1000 10000)
     contend_begin
+    qm_cluster_start markets fsync=on quantmesh.max_markets=16384 "${orders_settings[@]}" max_connections=200
+    orders_create
+    psql -qX -v ON_ERROR_STOP=1 -f test/bench/contend.sql
     markets_create
     for ((round = 1; round <= contend_rounds; round++)); do
         if ((round % 2 == 0)); then counts=(10000 1000 10); else counts=(10 1000 10000); fi
@@ -27,6 +30,8 @@ part_markets() {
             done
         done
     done
+    qm_cluster_stop markets
+    qm_cluster_use contend
 }
 
 # private_kb PID prints what a process has for itself alone.
