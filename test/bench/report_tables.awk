@@ -114,19 +114,19 @@ function scale(   i, p, head, at) {
         if (p[1] != "scale" || p[5] != "off_percent") continue
         if (!head++) {
             print "\n## What one primary carries\n"
-            print "A model (test/bench/scale.c) with inputs that were measured in this run, and a few that are assumed. First what it says where it"
-            print "can be checked; one client is left out, since the flush is fitted to it:\n"
+            print "A model (test/bench/scale.c: the Universal Scalability Law) that is fitted to what 1, 8 and 32 clients measured in this run. First"
+            print "what it says of other numbers of clients, where it can be checked:\n"
             print "| | clients | measured | by the model | off by |"; print "|---|--:|--:|--:|--:|"
         }
         at = p[1] "|" p[2] "|" p[3] "|"
         printf "| %s | %s | %s | %s | %+.0f %% |\n", p[2], p[3], number(middle(at "measured|per_s")), number(middle(at "model|per_s")), middle(keys[i])
     }
     if (!head) return
-    print "\nThen its inputs, what is assumed, its limits in lives of orders (placed, opened, filled in parts, cancelled or ended), and what follows."
+    print "\nThen what was fitted, its inputs, what is assumed, its limits in lives of orders (placed, opened, filled in parts, cancelled or ended), and what follows."
     print "\n| | servers | value | |"; print "|---|--:|--:|---|"
     for (i = 1; i <= nkeys; i++) {
         split(keys[i], p, "|")
-        if (p[1] == "scale" && p[4] ~ /^(input|assumed|limit|carried)$/)
+        if (p[1] == "scale" && p[4] ~ /^(fitted|input|assumed|limit|carried)$/)
             printf "| %s: %s | %s | %s | %s |\n", p[4], p[2], (p[3] > 0 ? p[3] : 1), number(middle(keys[i])), (p[5] == "value" ? "" : p[5])
     }
 }

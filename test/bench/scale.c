@@ -3,30 +3,25 @@
  *
  *   scale NAME=VALUE ...
  *
- *   cpu_us          processor time of one place_order, server and client together
- *   flush_us        time of one flush of the WAL
- *   cores           processors that they share
- *   life_cpu_us     the same for the whole life of an order: placed, reported, cancelled or filled
+ *   rate_N          orders placed a second with N clients; 1, 8 and 32 are needed, others are checked
+ *   lives_N         the same of whole lives of orders: placed, reported, cancelled or filled
  *   life_wal_bytes  WAL of one life
  *   life_commits    commits of one life
  *   disk_mb_s       what the disk takes when it is written in sequence
  *   backend_kb      memory of one backend for itself
  *   memory_kb       of the machine
- *   rate_N          placed a second, measured with N clients, to compare with
- *   lives_N         lives a second, measured with N clients, to compare with
+ *   cores           processors that server and clients share
  *
- * The model. A client waits for its call's work and for the flush of its commit. A
- * commit that comes during a flush waits for its end and is carried by the next,
- * together with all others that came, so that it takes one flush where a client
- * is alone and one and a half on average where it is not; work cannot use more
- * than the processors. With n clients:
+ * The model is the Universal Scalability Law (N. J. Gunther, Guerrilla Capacity
+ * Planning, 2007). With n clients
  *
- *   rate(n) = min(n / (cpu + flush * (n == 1 ? 1 : 1.5)), cores / cpu)
+ *   rate(n) = rate(1) * n / (1 + serial * (n - 1) + crosstalk * n * (n - 1))
  *
- * A life is the same with its own work, and as many flushes as it has commits. Two
- * of the inputs are fitted: cpu where no commit waits, flush with one client. What
- * the model says of more clients is compared with what they measured. It prints
- * lines of the benchmarks' CSV.
+ * serial is the share of the work that excludes all others: here flushes of the
+ * WAL, partitions of the lock manager, and the processors, once all are busy.
+ * crosstalk is what each pair costs, switches above all: it makes the rate fall
+ * again. Both are fitted to 8 and 32 clients; what the model says of others is
+ * compared with what they measured. It prints lines of the benchmarks' CSV.
  */
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +34,14 @@
 #define INSTANCE_CONNECTIONS 2 /* one for orders, one for its heartbeat and tasks */
 #define INSTANCE_MARKETS 10
 #define INSTANCE_ORDERS_PER_S 5.0 /* a grid over ten markets on a busy day */
+
+/* Law is the Universal Scalability Law of one kind of work. */
+typedef struct Law
+{
+    double alone; /* a second, with one client */
+    double serial;
+    double crosstalk;
+} Law;
 
 static int words_count;
 static char **words;
@@ -74,76 +77,120 @@ needed(const char *name)
     return value;
 }
 
-/* rate_of returns what the model says of so many clients whose calls or lives need so much work and so many flushes. */
+/* given_of returns what was given for so many clients, or -1. */
 static double
-rate_of(int clients, double cpu_us, double flushes_us, double cores)
+given_of(const char *prefix, int clients)
 {
-    double alone = clients * 1e6 / (cpu_us + flushes_us * (clients == 1 ? 1 : 1.5));
+    char name[32];
 
-    return fmin(alone, cores * 1e6 / cpu_us);
+    snprintf(name, sizeof name, "%s_%d", prefix, clients);
+    return given(name);
+}
+
+/* measured returns it, and ends the program where it is missing. */
+static double
+measured(const char *prefix, int clients)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "%s_%d", prefix, clients);
+    return needed(name);
+}
+
+/* fitted returns the law that goes through 1, 8 and 32 clients; where a share came out below 0, through 1 and 32. */
+static Law
+fitted(const char *prefix)
+{
+    Law law = {.alone = measured(prefix, 1)};
+    double loss_8 = 8 * law.alone / measured(prefix, 8) - 1;
+    double loss_32 = 32 * law.alone / measured(prefix, 32) - 1;
+
+    /* loss(n) = serial * (n - 1) + crosstalk * n * (n - 1) */
+    law.crosstalk = (loss_32 / 31 - loss_8 / 7) / (32 - 8);
+    law.serial = loss_8 / 7 - 8 * law.crosstalk;
+    if (law.crosstalk < 0)
+        law = (Law){.alone = law.alone, .serial = fmax(0, loss_32 / 31)};
+    else if (law.serial < 0)
+        law = (Law){.alone = law.alone, .crosstalk = fmax(0, loss_32 / 31 / 32)};
+    return law;
+}
+
+/* rate_of returns what the law says of so many clients. */
+static double
+rate_of(const Law *law, double clients)
+{
+    return law->alone * clients / (1 + law->serial * (clients - 1) + law->crosstalk * clients * (clients - 1));
+}
+
+/* best_of returns the number of clients at which the rate is highest. */
+static double
+best_of(const Law *law)
+{
+    double best = law->crosstalk > 0 ? sqrt(fmax(1 - law->serial, 0) / law->crosstalk) : CONNECTIONS_MAX;
+
+    return fmin(fmax(best, 1), CONNECTIONS_MAX);
 }
 
 /* line prints one figure. */
 static void
 line(const char *what, int clients, const char *who, const char *figure, double value)
 {
-    printf("scale,\"%s\",%d,1,%s,%s,%.1f\n", what, clients, who, figure, value);
+    printf("scale,\"%s\",%d,1,%s,%s,%.3f\n", what, clients, who, figure, value);
 }
 
-/* check compares the model with what was measured with 2 clients and more. */
+/* show prints a law, and compares it with what was measured with numbers of clients that it was not fitted to. */
 static void
-check(const char *what, const char *prefix, double cpu_us, double flushes_us, double cores)
+show(const char *what, const char *prefix, const Law *law)
 {
+    line(what, 1, "fitted", "per_s", law->alone);
+    line(what, 1, "fitted", "% serial", 100 * law->serial);
+    line(what, 1, "fitted", "% crosstalk", 100 * law->crosstalk);
     for (int clients = 2; clients <= CONNECTIONS_MAX; clients++)
     {
-        char name[32];
-        double measured, predicted = rate_of(clients, cpu_us, flushes_us, cores);
+        double seen = clients == 8 || clients == 32 ? -1 : given_of(prefix, clients);
 
-        snprintf(name, sizeof name, "%s_%d", prefix, clients);
-        measured = given(name);
-        if (measured <= 0)
+        if (seen <= 0)
             continue;
-        line(what, clients, "measured", "per_s", measured);
-        line(what, clients, "model", "per_s", predicted);
-        line(what, clients, "model", "off_percent", 100 * (predicted / measured - 1));
+        line(what, clients, "measured", "per_s", seen);
+        line(what, clients, "model", "per_s", rate_of(law, clients));
+        line(what, clients, "model", "off_percent", 100 * (rate_of(law, clients) / seen - 1));
     }
 }
 
 /* first_limit prints each limit in lives a second, and returns the lowest. */
 static double
-first_limit(double cores)
+first_limit(const Law *lives)
 {
-    double processors = USABLE * cores * 1e6 / needed("life_cpu_us");
+    double best = best_of(lives);
+    double busy = USABLE * rate_of(lives, best);
     double wal = USABLE * needed("disk_mb_s") * 1e6 / needed("life_wal_bytes");
 
-    line("processors", 0, "limit", "lives_per_s", processors);
-    line("WAL that the disk takes", 0, "limit", "lives_per_s", wal);
-    return fmin(processors, wal);
+    line("clients at which the rate of lives is highest", 0, "limit", "clients", best);
+    line("processors, flushes and locks", 0, "limit", "lives_per_s", busy);
+    line("WAL that the disk takes in sequence", 0, "limit", "lives_per_s", wal);
+    return fmin(busy, wal);
 }
 
 /* assumptions prints what was not measured. */
 static void
 assumptions(void)
 {
-    line("part of processors and disk that is usable", 0, "assumed", "value", USABLE);
+    line("part of a rate that is usable", 0, "assumed", "value", USABLE);
     line("part of the memory that backends may have", 0, "assumed", "value", MEMORY_USABLE);
     line("connections, at most", 0, "assumed", "value", CONNECTIONS_MAX);
     line("connections of an instance", 0, "assumed", "value", INSTANCE_CONNECTIONS);
     line("markets of an instance", 0, "assumed", "value", INSTANCE_MARKETS);
     line("orders a second of an instance", 0, "assumed", "value", INSTANCE_ORDERS_PER_S);
-    line("flushes that a commit waits for among others", 0, "assumed", "value", 1.5);
 }
 
 int
 main(int count, char **arguments)
 {
-    double cpu_us, flush_us, cores, lives, by_connections;
+    Law orders_law, lives_law;
+    double lives, by_connections;
 
     words_count = count;
     words = arguments;
-    cpu_us = needed("cpu_us");
-    flush_us = needed("flush_us");
-    cores = needed("cores");
     for (int word = 1; word < count; word++)
         if (!strchr(arguments[word], '=') ||
             (strncmp(arguments[word], "rate_", 5) != 0 && strncmp(arguments[word], "lives_", 6) != 0))
@@ -154,9 +201,11 @@ main(int count, char **arguments)
             line(name, 0, "input", "value", needed(name));
         }
     assumptions();
-    check("orders placed a second", "rate", cpu_us, flush_us, cores);
-    check("lives a second", "lives", needed("life_cpu_us"), flush_us * needed("life_commits"), cores);
-    lives = first_limit(cores);
+    orders_law = fitted("rate");
+    lives_law = fitted("lives");
+    show("orders placed a second", "rate", &orders_law);
+    show("lives a second", "lives", &lives_law);
+    lives = first_limit(&lives_law);
     by_connections =
         fmin(CONNECTIONS_MAX, MEMORY_USABLE * needed("memory_kb") / needed("backend_kb")) / INSTANCE_CONNECTIONS;
     line("lives of orders a second, one primary", 0, "carried", "lives_per_s", lives);
