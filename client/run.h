@@ -232,9 +232,10 @@ struct QmRun
     char (*locks_later)[QM_LOCK_KEY_SIZE]; /* to be given back when they are there again */
     size_t locks_later_count;
     QmFollow *follow;
-    QmMember *member; /* NULL: this instance is alone */
-    bool settled;     /* every market has an owner */
-    int64_t settle_due_ns;
+    QmMember *member;      /* NULL: this instance is alone */
+    bool settled;          /* every market has an owner */
+    int64_t settle_due_ns; /* the server is asked who has which market then */
+    bool owners_listed;    /* it has answered that */
     QmRunAccount *accounts;
     size_t account_count;
     QmRunMarket *markets;
@@ -375,7 +376,7 @@ extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *
 extern bool qm_run_member_open(QmRun *run, QmError *error);
 extern void qm_run_member_advance(QmRun *run);
 extern bool qm_run_member_settled(QmRun *run);
-extern void qm_run_member_ask_owner(QmRunMarket *market);
+extern bool qm_run_member_ask_owners(QmRun *run);
 
 /* run_mark.c */
 extern bool qm_run_mark_load(QmRunMarket *market);

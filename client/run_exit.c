@@ -134,9 +134,11 @@ qm_run_exit_state(QmRunMarket *market)
         return QM_RUN_EXIT_DONE;
     if (!market->owned && !market->was_owned)
     {
-        if (count_orders(market, is_left) > 0)
-            qm_run_member_ask_owner(market);
-        return market->in_doubt && count_orders(market, is_left) > 0 ? QM_RUN_EXIT_STUCK : QM_RUN_EXIT_DONE;
+        bool listed = count_orders(market, is_left) == 0 || qm_run_member_ask_owners(run);
+
+        if (!market->in_doubt || count_orders(market, is_left) == 0)
+            return QM_RUN_EXIT_DONE;
+        return listed ? QM_RUN_EXIT_BUSY : QM_RUN_EXIT_STUCK; /* it is nobody's yet; nobody can say */
     }
     if (!market->owned && !run->store_lost)
     {

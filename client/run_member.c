@@ -23,6 +23,9 @@ static void changed(void *argument, const char *account, const char *symbol, int
 static void say(void *argument, QmMemberLevel level, const char *text);
 static QmRunAccount *account_named(QmRun *run, const char *name);
 static bool list_owners(const QmRun *run, QmAssignment **list, size_t *count);
+static bool is_anothers(const QmRunMarket *market, const QmAssignment *list, size_t count);
+static bool needs_life(QmRun *run);
+static void say_left(const QmRunMarket *market);
 static QmRunMarket *market_named(QmRun *run, const char *account, const char *symbol);
 static void let_go(QmRunMarket *market);
 static void begin_life(QmRun *run);
@@ -61,7 +64,7 @@ qm_run_member_open(QmRun *run, QmError *error)
     return code == QM_OK;
 }
 
-/* qm_run_member_advance lets the member do what is due. */
+/* qm_run_member_advance lets the member do what is due. One that ends without a life that it needs has nothing more to do. */
 void
 qm_run_member_advance(QmRun *run)
 {
@@ -70,10 +73,70 @@ qm_run_member_advance(QmRun *run)
     if (run->member == NULL)
         return;
     if (qm_member_due_us(run->member) <= qm_member_now_us())
-        qm_member_run(run->member);
+    {
+        if (!run->stopping || epoch != 0 || needs_life(run))
+            qm_member_run(run->member);
+        else if (qm_member_leave(run->member) == QM_OK) /* the server is not told: there is no life to end */
+            qm_log(&run->log, QM_LOG_INFO, "no other life is begun to end in");
+    }
     run->epoch = qm_member_epoch(run->member);
     if (run->epoch != 0 && run->epoch != epoch)
         begin_life(run);
+}
+
+/*
+ * needs_life tells whether an instance that ends needs another life after the one that
+ * is over: where one of its markets is nobody's by now. A market that another has is
+ * left to it; in a life for nothing else, others' markets would be given to this
+ * instance. While the server cannot be asked, it is as if a life was needed.
+ */
+static bool
+needs_life(QmRun *run)
+{
+    QmAssignment *list = NULL;
+    size_t count = 0;
+    bool listed = list_owners(run, &list, &count);
+    bool needs = !listed;
+
+    for (size_t i = 0; listed && i < run->market_count; i++)
+    {
+        QmRunMarket *market = &run->markets[i];
+
+        if (!market->was_owned && !market->in_doubt)
+            continue;
+        if (!is_anothers(market, list, count))
+        {
+            needs = true;
+            continue;
+        }
+        if (market->was_owned)
+            say_left(market);
+        market->was_owned = market->in_doubt = false;
+    }
+    qm_free(list);
+    return needs;
+}
+
+/* is_anothers tells whether another instance has the market, by the list of who has which. */
+static bool
+is_anothers(const QmRunMarket *market, const QmAssignment *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        if (market_named(market->run, list[i].account, list[i].symbol) == market &&
+            strcmp(list[i].instance, market->run->instance) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+say_left(const QmRunMarket *market)
+{
+    qm_log(&market->run->log,
+           QM_LOG_WARN,
+           "the market is not this instance's any more: its orders are left to whoever has it",
+           QM_LOG_MARKET(market));
 }
 
 /* begin_life forgets which markets an earlier life had: those that it has not been given again may be another's by now. */
@@ -85,10 +148,7 @@ begin_life(QmRun *run)
         QmRunMarket *market = &run->markets[i];
 
         if (run->stopping && market->was_owned && !market->owned)
-            qm_log(&run->log,
-                   QM_LOG_WARN,
-                   "the market is not this instance's any more: its orders are left to whoever has it",
-                   QM_LOG_MARKET(market));
+            say_left(market);
         market->in_doubt = market->in_doubt || (market->was_owned && !market->owned);
         market->was_owned = market->owned;
     }
@@ -142,24 +202,28 @@ qm_run_member_settled(QmRun *run)
     return run->settled;
 }
 
-/* qm_run_member_ask_owner asks the server about a market in doubt: one that another instance has is in none. */
-void
-qm_run_member_ask_owner(QmRunMarket *market)
+/*
+ * qm_run_member_ask_owners asks the server, now and then, about the markets in doubt:
+ * one that another instance has is in none. False: the server was not there, when it
+ * was last asked.
+ */
+bool
+qm_run_member_ask_owners(QmRun *run)
 {
-    QmRun *run = market->run;
     QmAssignment *list = NULL;
     size_t count = 0;
 
-    if (list_owners(run, &list, &count))
+    if (run->settle_due_ns > qm_run_now_ns())
+        return run->owners_listed;
+    run->settle_due_ns = qm_run_now_ns() + SETTLE_EVERY_MS * QM_NS_PER_MS;
+    run->owners_listed = list_owners(run, &list, &count);
+    for (size_t i = 0; run->owners_listed && i < run->market_count; i++)
     {
-        for (size_t i = 0; i < count; i++)
-        {
-            if (market_named(run, list[i].account, list[i].symbol) == market &&
-                strcmp(list[i].instance, run->instance) != 0)
-                market->in_doubt = false;
-        }
+        if (is_anothers(&run->markets[i], list, count))
+            run->markets[i].in_doubt = false;
     }
     qm_free(list);
+    return run->owners_listed;
 }
 
 static QmExchange *
