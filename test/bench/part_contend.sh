@@ -36,24 +36,11 @@ contend_run() {
     PGUSER=trader "$contend" "$2" "$1" "${@:3}" 2>"$QM_LOG/contend.err" || qm_fail "$1: $(tail -n 2 "$QM_LOG/contend.err")"
 }
 
-# contend_rate NAME CLIENTS [MARKETS] measures a rate. A machine that stands still for longer than the TTL, as a virtual one may,
-# ends holders, and the run with them: it is repeated, at most twice, and the log tells.
-contend_rate() {
-    local try
-    for try in 1 2 3; do
-        if PGUSER=trader "$contend" rate "$1" "$2" "$contend_seconds" "${@:3}" 2>"$QM_LOG/contend.err"; then return; fi
-        grep -q ' was lost' "$QM_LOG/contend.err" || break
-        psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders, quantmesh.live_order"
-        printf '%s: a lock was lost, run %d is void: %s\n' "$1" "$try" "$(head -n 1 "$QM_LOG/contend.err")" >&2
-    done
-    qm_fail "$1: $(tail -n 2 "$QM_LOG/contend.err")"
-}
-
 # contend_orders NAME CLIENTS [MARKETS] does so for orders, and fails unless each has been stored.
 contend_orders() {
     local figures count
     psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders, quantmesh.live_order"
-    figures=$(contend_rate "$@") || return
+    figures=$(contend_run "$1" rate "$2" "$contend_seconds" "${@:3}") || return
     count=$(psql -AtX -c "SELECT count(*) FROM quantmesh.orders")
     [[ $count -eq ${figures##*units=} ]] || qm_fail "$1: ${figures##*units=} calls have stored $count orders"
     echo "$figures"
@@ -91,7 +78,7 @@ contend_job() {
                 if [[ $1 == order ]]; then
                     figures=$(contend_orders "$name" "$clients")
                 else
-                    figures=$(contend_rate "$name" "$clients")
+                    figures=$(contend_run "$name" rate "$clients" "$contend_seconds")
                 fi || exit 1
                 figures_write "$1" "$clients" "$round" "$name" "$figures"
                 printf '%-8s %2d clients, round %d: %-26s %s\n' "$1" "$clients" "$round" "$name" "$figures"
