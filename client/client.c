@@ -28,6 +28,7 @@ qm_client_new(const QmClientOptions *options)
         strdup(options->application_name == NULL ? DEFAULT_APPLICATION_NAME : options->application_name);
     client->retry = options->retry == NULL ? *qm_retry_policy("standard") : *options->retry;
     client->connect_timeout_ms = options->connect_timeout_ms;
+    client->async_reports = options->async_reports;
     client->call_timeout_ms = options->call_timeout_ms == 0 ? DEFAULT_CALL_TIMEOUT_MS : options->call_timeout_ms;
     client->on_notice = options->on_notice;
     client->on_notice_argument = options->on_notice_argument;

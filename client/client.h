@@ -21,6 +21,7 @@ struct QmClient
     QmRetryPolicy retry;
     int64_t connect_timeout_ms;
     int64_t call_timeout_ms;
+    bool async_reports;
     QmNoticeFunction on_notice;
     void *on_notice_argument;
     PGconn *conn;

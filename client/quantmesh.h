@@ -116,6 +116,7 @@ typedef struct QmClientOptions
     const QmRetryPolicy *retry;   /* copied; default the policy "standard" */
     int64_t connect_timeout_ms;   /* for each host of one attempt; default conninfo's connect_timeout, else 5000 */
     int64_t call_timeout_ms;      /* for the answer to one statement, beside what it waits on purpose; default 15000 */
+    bool async_reports;           /* qm_apply_report does not wait for the disk; see there */
     QmNoticeFunction on_notice;   /* for warnings and notices of the server; default: they are dropped */
     void *on_notice_argument;
 } QmClientOptions;
@@ -300,7 +301,12 @@ typedef struct QmReportResult
     char discrepancy[QM_WORD_SIZE]; /* empty: none */
 } QmReportResult;
 
-/* qm_apply_report applies one report. It may be repeated and come in any order, and is repeated when the connection breaks. */
+/*
+ * qm_apply_report applies one report. It may be repeated and come in any order, and is repeated when the connection breaks.
+ * With async_reports it commits as with synchronous_commit = off: visible at once, and surely on the disk with the next order,
+ * cancel or claim; a crash of the server can take what came after the last of those, at most three times its wal_writer_delay.
+ * So ask the exchange for everything since then whenever qm_client_connections has grown.
+ */
 QM_API QM_MUST_CHECK QmCode qm_apply_report(QmClient *client, const char *account, const QmReport *report,
                                             QmReportResult *result);
 

@@ -9,17 +9,26 @@
 #include "decode.h"
 #include "error.h"
 
-static const QmStatement apply_statement =
-    {.name = "quantmesh.apply_report",
-     .sql =
-         "SELECT r.order_id, r.state, r.applied, r.discrepancy FROM quantmesh.apply_report(account => $1, symbol => $2,"
-         " client_order_id => $3, exchange_order_id => $4, state => $5, trade_id => $6, last_quantity => $7::numeric,"
-         " last_price => $8::numeric, cumulative_quantity => $9::numeric, commission => $10::numeric,"
-         " commission_asset => $11, is_maker => $12::boolean, event_time => $13::timestamptz, source => $14,"
-         " detail => $15::jsonb) AS r",
-     .parameters = 15,
-     .repeat = QM_REPEAT_ALWAYS,
-     .often = true};
+#define APPLY_REPORT                                                                                                \
+    "SELECT r.order_id, r.state, r.applied, r.discrepancy FROM quantmesh.apply_report(account => $1, symbol => $2," \
+    " client_order_id => $3, exchange_order_id => $4, state => $5, trade_id => $6, last_quantity => $7::numeric,"   \
+    " last_price => $8::numeric, cumulative_quantity => $9::numeric, commission => $10::numeric,"                   \
+    " commission_asset => $11, is_maker => $12::boolean, event_time => $13::timestamptz, source => $14,"            \
+    " detail => $15::jsonb) AS r"
+
+static const QmStatement apply_statement = {.name = "quantmesh.apply_report",
+                                            .sql = APPLY_REPORT,
+                                            .parameters = 15,
+                                            .repeat = QM_REPEAT_ALWAYS,
+                                            .often = true};
+
+/* What a transaction sets for itself still holds when it commits, unlike a setting of a function. */
+static const QmStatement async_statement = {.name = "quantmesh.apply_report",
+                                            .sql = APPLY_REPORT
+                                            ", pg_catalog.set_config('synchronous_commit', 'off', true) AS s",
+                                            .parameters = 15,
+                                            .repeat = QM_REPEAT_ALWAYS,
+                                            .often = true};
 
 static const QmStatement submission_statement =
     {.name = "quantmesh.resolve_submission",
@@ -83,7 +92,7 @@ qm_apply_report(QmClient *client, const char *account, const QmReport *report, Q
                                       report->source == NULL ? "stream" : report->source,
                                       report->detail};
 
-        return report_with(client, &apply_statement, values, result);
+        return report_with(client, client->async_reports ? &async_statement : &apply_statement, values, result);
     }
 }
 

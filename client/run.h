@@ -225,8 +225,9 @@ struct QmRun
     bool store_lost; /* as told to the log */
     int64_t store_retry_ns;
     int64_t store_pause_ms;
-    QmLocks *locks;  /* NULL: the store alone */
-    bool locks_lost; /* as told to the log */
+    long store_connections; /* of which everything was asked for that may have been missed */
+    QmLocks *locks;         /* NULL: the store alone */
+    bool locks_lost;        /* as told to the log */
     int64_t locks_retry_ns;
     int64_t locks_pause_ms;
     char (*locks_later)[QM_LOCK_KEY_SIZE]; /* to be given back when they are there again */
@@ -354,6 +355,7 @@ extern void qm_run_cancel(QmRunMarket *market, const QmGridWish *wish);
 extern void qm_run_cancel_unrecorded(QmRunOrder *order);
 
 /* run_exit.c */
+extern bool qm_run_exit_is_wanted(const QmRun *run);
 extern bool qm_run_exit_is_straight(const QmRunMarket *market);
 extern void qm_run_exit_cancel(QmRunMarket *market);
 extern QmRunExit qm_run_exit_state(QmRunMarket *market);

@@ -18,7 +18,6 @@
 
 #define CANCEL_AGAIN_MS 1000 /* a cancel that has not ended its order is repeated */
 
-static bool is_wanted(const QmRun *run);
 static bool concerns(const QmRunMarket *market);
 static bool is_left(const QmRunOrder *order);
 static void find_fate(QmRunOrder *order);
@@ -31,9 +30,9 @@ static bool is_unbooked(const QmRunOrder *order);
 static int64_t count_orders(const QmRunMarket *market, bool (*is_such)(const QmRunOrder *order));
 static void say_left(const QmRunOrder *order);
 
-/* is_wanted tells whether the instance is to leave no order behind. */
-static bool
-is_wanted(const QmRun *run)
+/* qm_run_exit_is_wanted tells whether the instance is to leave no order behind. */
+bool
+qm_run_exit_is_wanted(const QmRun *run)
 {
     return run->config->system.cancel_on_exit || run->config->system.close_positions_on_exit;
 }
@@ -46,7 +45,7 @@ is_wanted(const QmRun *run)
 static bool
 concerns(const QmRunMarket *market)
 {
-    return is_wanted(market->run) && (market->owned || market->was_owned || market->in_doubt);
+    return qm_run_exit_is_wanted(market->run) && (market->owned || market->was_owned || market->in_doubt);
 }
 
 /* qm_run_exit_is_straight tells whether the end's cancels have to go past the grid. */
@@ -55,7 +54,7 @@ qm_run_exit_is_straight(const QmRunMarket *market)
 {
     const QmRun *run = market->run;
 
-    return run->stopping && is_wanted(run) && (market->owned || (run->store_lost && market->was_owned)) &&
+    return run->stopping && qm_run_exit_is_wanted(run) && (market->owned || (run->store_lost && market->was_owned)) &&
            (run->store_lost || market->sync != QM_RUN_SYNCED || !market->loaded);
 }
 

@@ -5,7 +5,8 @@
  * only a reply had is not: the stream may have missed one before it. The mark is
  * kept in the store as the state of a strategy of its own, so that whoever goes on
  * with the market asks for no more trades than it must. One that is too low costs
- * time; too high it must not be, so it is saved only after what is below was booked.
+ * time; too high it must not be, so it is saved only after what is below was booked,
+ * and what was learned since is forgotten where the server may have forgotten reports.
  */
 #include "run.h"
 

@@ -25,6 +25,7 @@ static QmRunAccount *account_named(QmRun *run, const char *name);
 static bool list_owners(const QmRun *run, QmAssignment **list, size_t *count);
 static bool is_anothers(const QmRunMarket *market, const QmAssignment *list, size_t count);
 static bool needs_life(QmRun *run);
+static bool settle_doubts(QmRun *run, size_t *nobodys);
 static void say_left(const QmRunMarket *market);
 static QmRunMarket *market_named(QmRun *run, const char *account, const char *symbol);
 static void let_go(QmRunMarket *market);
@@ -86,27 +87,40 @@ qm_run_member_advance(QmRun *run)
 
 /*
  * needs_life tells whether an instance that ends needs another life after the one that
- * is over: where one of its markets is nobody's by now. A market that another has is
- * left to it; in a life for nothing else, others' markets would be given to this
- * instance. While the server cannot be asked, it is as if a life was needed.
+ * is over: where it is to cancel its orders, and one of its markets is nobody's by now.
+ * In a life for nothing else, others' markets would be given to it. While the server
+ * cannot be asked, it is as if a life was needed.
  */
 static bool
 needs_life(QmRun *run)
 {
+    size_t nobodys = 0;
+
+    return qm_run_exit_is_wanted(run) && (!settle_doubts(run, &nobodys) || nobodys > 0);
+}
+
+/*
+ * settle_doubts asks the server who has the markets of a life that is over: one that
+ * another instance has is left to it. *nobodys counts the others. False: the server
+ * was not there.
+ */
+static bool
+settle_doubts(QmRun *run, size_t *nobodys)
+{
     QmAssignment *list = NULL;
     size_t count = 0;
-    bool listed = list_owners(run, &list, &count);
-    bool needs = !listed;
 
-    for (size_t i = 0; listed && i < run->market_count; i++)
+    if (!list_owners(run, &list, &count))
+        return false;
+    for (size_t i = 0; i < run->market_count; i++)
     {
         QmRunMarket *market = &run->markets[i];
 
-        if (!market->was_owned && !market->in_doubt)
+        if (market->owned || (!market->was_owned && !market->in_doubt))
             continue;
         if (!is_anothers(market, list, count))
         {
-            needs = true;
+            (*nobodys)++;
             continue;
         }
         if (market->was_owned)
@@ -114,7 +128,7 @@ needs_life(QmRun *run)
         market->was_owned = market->in_doubt = false;
     }
     qm_free(list);
-    return needs;
+    return true;
 }
 
 /* is_anothers tells whether another instance has the market, by the list of who has which. */
@@ -202,27 +216,16 @@ qm_run_member_settled(QmRun *run)
     return run->settled;
 }
 
-/*
- * qm_run_member_ask_owners asks the server, now and then, about the markets in doubt:
- * one that another instance has is in none. False: the server was not there, when it
- * was last asked.
- */
+/* qm_run_member_ask_owners settles doubts, now and then. False: the server was not there, when it was last asked. */
 bool
 qm_run_member_ask_owners(QmRun *run)
 {
-    QmAssignment *list = NULL;
-    size_t count = 0;
+    size_t nobodys = 0;
 
     if (run->settle_due_ns > qm_run_now_ns())
         return run->owners_listed;
     run->settle_due_ns = qm_run_now_ns() + SETTLE_EVERY_MS * QM_NS_PER_MS;
-    run->owners_listed = list_owners(run, &list, &count);
-    for (size_t i = 0; run->owners_listed && i < run->market_count; i++)
-    {
-        if (is_anothers(&run->markets[i], list, count))
-            run->markets[i].in_doubt = false;
-    }
-    qm_free(list);
+    run->owners_listed = settle_doubts(run, &nobodys);
     return run->owners_listed;
 }
 

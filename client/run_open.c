@@ -162,6 +162,7 @@ open_store(QmRun *run)
                 .retry = qm_retry_policy("quick"),
                 .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                 .call_timeout_ms = CALL_TIMEOUT_MS,
+                .async_reports = true,
             },
     };
     QmCode code;

@@ -3,7 +3,9 @@
  *
  * A store that cannot be reached, or cannot write, is noted once. Until a question
  * that changes nothing has been answered, no order leaves and nothing else is given
- * to it; its markets then ask for everything that they may have missed.
+ * to it; its markets then ask for everything that they may have missed. So they do
+ * when the store was connected to anew, even if every call was answered: what comes
+ * back from a crash may have forgotten the last reports.
  */
 #include "run.h"
 
@@ -108,10 +110,31 @@ qm_run_store_probe(QmRun *run)
     (void) qm_run_store_ok(run, ask(run), "whether it is there");
 }
 
-/* qm_run_store_look asks a store that was gone whether it is back. */
+/*
+ * look_for_another lets everything be asked for where the store has another connection
+ * than before: the server that answered on the last one may have crashed, or another one
+ * has taken its place, and reports do not wait for the disk.
+ */
+static void
+look_for_another(QmRun *run)
+{
+    long connections = run->store->functions->connections(run->store);
+
+    if (connections == run->store_connections)
+        return;
+    run->store_connections = connections;
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        run->markets[i].trades_from = run->markets[i].trades_saved;
+        qm_run_resync(&run->markets[i], "the store was connected to anew");
+    }
+}
+
+/* qm_run_store_look asks a store that was gone whether it is back, and sees whether another one has answered since. */
 void
 qm_run_store_look(QmRun *run)
 {
+    look_for_another(run);
     if (!run->store_lost || run->store_retry_ns > qm_run_now_ns())
         return;
     if (ask(run) == QM_OK)

@@ -178,6 +178,12 @@ typedef struct QmStoreFunctions
                                        char **document, int64_t *version);
     QM_MUST_CHECK QmCode (*save_state)(QmStore *store, const char *account, QmStrategyState *state);
 
+    /*
+     * How many connections to a server have been made; always 0 where there is none. After
+     * another one the server may have forgotten reports that it had answered (docs/stores.md).
+     */
+    long (*connections)(const QmStore *store);
+
     const QmError *(*error)(const QmStore *store);
     void (*close)(QmStore *store);
 } QmStoreFunctions;

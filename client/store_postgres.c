@@ -26,6 +26,7 @@ static QmCode resolve_cancel(QmStore *store, const char *account, int64_t order_
 static QmCode load_state(QmStore *store, const char *account, const char *symbol, const char *strategy, char **document,
                          int64_t *version);
 static QmCode save_state(QmStore *store, const char *account, QmStrategyState *state);
+static long connections(const QmStore *store);
 static const QmError *last_error(const QmStore *store);
 static void close_store(QmStore *store);
 
@@ -46,6 +47,7 @@ static const QmStoreFunctions functions = {
     .order_by_client_id = qm_postgres_order_by_client_id,
     .load_state = load_state,
     .save_state = save_state,
+    .connections = connections,
     .error = last_error,
     .close = close_store,
 };
@@ -277,6 +279,13 @@ save_state(QmStore *store, const char *account, QmStrategyState *state)
         state->version = qm_column_int64(result, 0, 0);
     PQclear(result);
     return code;
+}
+
+/* connections returns how many have been made. */
+static long
+connections(const QmStore *store)
+{
+    return qm_client_connections(((const QmPostgres *) store)->client);
 }
 
 /* last_error returns the last failure of the store. */

@@ -9,6 +9,7 @@
 
 #define SEND_WINDOW_DEFAULT_MS 5000
 
+static long connections(const QmStore *store);
 static const QmError *last_error(const QmStore *store);
 static void close_store(QmStore *store);
 
@@ -29,6 +30,7 @@ static const QmStoreFunctions functions = {
     .order_by_client_id = qm_sqlite_order_by_client_id,
     .load_state = qm_sqlite_load_state,
     .save_state = qm_sqlite_save_state,
+    .connections = connections,
     .error = last_error,
     .close = close_store,
 };
@@ -68,6 +70,14 @@ qm_sqlite_new(const QmStoreOptions *options, QmSqlite **store, QmError *error)
         *error = sqlite->error;
     close_store(&sqlite->store);
     return code;
+}
+
+/* connections returns 0: there is no server. */
+static long
+connections(const QmStore *store)
+{
+    (void) store;
+    return 0;
 }
 
 /* last_error returns the last failure of the store. */

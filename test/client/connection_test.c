@@ -435,6 +435,61 @@ test_threads(void **state)
     assert_int_equal(qt_ask_number("SELECT count(*) FROM quantmesh.orders WHERE price >= 1000"), 400);
 }
 
+/* open_after_crash places an order, reports that the exchange has it, lets the server crash, and returns what is left of the report. */
+static bool
+open_after_crash(bool async)
+{
+    static int price = 9000;
+    const QmClientOptions options = {.conninfo = qt_conninfo(), .async_reports = async};
+    QmClient *client = qm_client_new(&options);
+    QmPlacement placement;
+    QmReport report = {.symbol = "BTCUSDT", .state = "open", .exchange_order_id = "1"};
+    QmReportResult result;
+    char text[16];
+    bool left;
+
+    snprintf(text, sizeof(text), "%d", price++);
+    assert_ok(place(client, text, &placement), qm_client_error(client));
+    assert_int_equal(placement.outcome, QM_PLACED);
+    report.client_order_id = placement.client_order_id;
+    assert_ok(qm_apply_report(client, "binance", &report, &result), qm_client_error(client));
+    assert_true(result.applied);
+    qt_server_kill();
+    qt_server_start();
+    left = qt_ask_number("SELECT count(*) FROM quantmesh.orders WHERE client_order_id = '%s' AND state = 'open'",
+                         placement.client_order_id) == 1;
+    assert_int_equal(qt_ask_number("SELECT count(*) FROM quantmesh.orders WHERE client_order_id = '%s'",
+                                   placement.client_order_id),
+                     1);
+
+    /* Another connection is how a caller knows that it has to ask again; the same report is new where it was forgotten. */
+    assert_int_equal(qm_client_connections(client), 1);
+    assert_ok(qm_apply_report(client, "binance", &report, &result), qm_client_error(client));
+    assert_int_equal(qm_client_connections(client), 2);
+    assert_int_equal(result.applied, !left);
+    assert_string_equal(result.state, "open");
+    qm_client_free(client);
+    return left;
+}
+
+/* Reports that do not wait for the disk can be lost by a crash, orders and other reports cannot. */
+static void
+test_async_reports(void **state)
+{
+    bool left = true;
+
+    (void) state;
+    qt_ask("ALTER SYSTEM SET wal_writer_delay = '10 s'");
+    qt_ask("SELECT pg_reload_conf()");
+    assert_true(open_after_crash(false));
+    /* The writer of the log may wake in between. */
+    for (int crash = 0; crash < 5 && left; crash++)
+        left = open_after_crash(true);
+    assert_false(left);
+    qt_ask("ALTER SYSTEM RESET wal_writer_delay");
+    qt_ask("SELECT pg_reload_conf()");
+}
+
 int
 main(void)
 {
@@ -454,6 +509,7 @@ main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_async_reports),
     };
 
     return cmocka_run_group_tests_name("connections", tests, setup, NULL);
