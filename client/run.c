@@ -23,6 +23,7 @@
 
 #define STOP_MS 30000 /* how long answers are waited for at the end */
 #define SAVE_EVERY_MS 1000
+#define SAVE_LATE_MS 9000 /* so much later while calls are under way: an answer does not wait for the disk, then */
 #define PROGRESS_EVERY_MS 500
 #define EVENTS_MAX 16
 
@@ -32,6 +33,7 @@ static void take_in(QmRun *run);
 static void take_signals(QmRun *run);
 static bool more_to_read(const QmRun *run);
 static bool may_wish(const QmRun *run);
+static bool is_placing(const QmRun *run);
 static void take_turns(QmRun *run);
 static bool is_idle(QmRun *run);
 static void look_after_stop(QmRun *run);
@@ -190,6 +192,18 @@ may_wish(const QmRun *run)
     return !qm_follow_is_asking(run->follow);
 }
 
+/* is_placing tells whether an answer to a placement or a cancel is awaited. */
+static bool
+is_placing(const QmRun *run)
+{
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        if (run->markets[i].in_flight > 0)
+            return true;
+    }
+    return false;
+}
+
 /* take_turns lets every grid wish, and saves now and then what has changed. */
 static void
 take_turns(QmRun *run)
@@ -198,7 +212,7 @@ take_turns(QmRun *run)
 
     for (size_t i = 0; i < run->market_count; i++)
         qm_run_market_turn(&run->markets[i]);
-    if (run->save_due_ns <= now_ns)
+    if (run->save_due_ns <= now_ns && (!is_placing(run) || run->save_due_ns + SAVE_LATE_MS * QM_NS_PER_MS <= now_ns))
     {
         for (size_t i = 0; i < run->market_count && !run->store_lost; i++)
         {

@@ -7,6 +7,7 @@
 trade_account=paper
 trade_apart=''   # not empty: each instance has a file of its own for a store
 trade_standby='' # the name of an instance that is a hot standby
+trade_reconcile='5 s' # how often the database compares
 trade_more=''    # more lines of every configuration
 declare -A trade_pid=()
 
@@ -63,7 +64,7 @@ trade_database() {
         IFS=: read -r symbol base tick step <<<"$market"
         psql -Xqc "SELECT quantmesh.set_market('$trade_account', '$symbol', tick_size => $tick, step_size => $step, min_notional => 5,
             base_asset => '$base', quote_asset => 'USDT', mode => 'exclusive')" \
-            -c "SELECT quantmesh.set_reconcile('$trade_account', '$symbol', every => '5 s')" >/dev/null
+            -c "SELECT quantmesh.set_reconcile('$trade_account', '$symbol', every => '$trade_reconcile')" >/dev/null
     done
 }
 

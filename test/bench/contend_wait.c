@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define KEY 19000
-#define HANDOFF_TTL_MS 10000 /* however long the others take to queue */
+#define HANDOFF_TTL_MS 30000 /* however long the others take to queue */
 #define HANDOFF_REST_US 1000
 #define HANDOFF_NS_MAX 5000000000LL /* whoever has not done its rounds by then has done fewer */
 #define TAKE_NS_MAX 30000000000LL

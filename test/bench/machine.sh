@@ -22,7 +22,7 @@ machine_facts() {
     fact "release" "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
     fact "quantmesh" "$(sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" quantmesh.control), built without assertions: $(built_plainly)"
     fact "PostgreSQL" "$(postgres --version | sed 's/^postgres (PostgreSQL) //')"
-    fact "PostgreSQL's settings" "defaults, and ${orders_settings[*]}; shared_preload_libraries=quantmesh; max_connections=200 for the contenders; fsync as each table says"
+    fact "PostgreSQL's settings" "defaults, and ${orders_settings[*]}; shared_preload_libraries=quantmesh; max_connections=200 for the contenders; fsync as each table says; MALLOC_TRIM_THRESHOLD_=$MALLOC_TRIM_THRESHOLD_ in the environment"
     if command -v redis-server etcd >/dev/null; then
         fact "Redis" "$(redis-server --version | sed -E 's/.*v=([0-9.]+).*/\1/'), Unix socket, no snapshots; where a table says always: appendonly yes, appendfsync always"
         fact "etcd" "$(etcd --version | sed -n 's/^etcd Version: //p'), one node, defaults, TCP on the loopback address"

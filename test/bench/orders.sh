@@ -3,8 +3,10 @@
 # What the parts about orders have in common: a cluster with markets and a trader, tables that are empty before each
 # run, and scripts that must have stored what they say.
 
-# Settings that keep the server's own chores out of short runs. Both contenders of a line run under the same.
-orders_settings=(max_connections=50 autovacuum=off checkpoint_timeout=1d max_wal_size=16GB shared_buffers=512MB)
+# Settings that keep the server's own chores out of short runs, and a TTL that ends nobody whom a busy machine does not run
+# for a while (contend.c). Both contenders of a line run under the same.
+orders_settings=(max_connections=50 autovacuum=off checkpoint_timeout=1d max_wal_size=16GB shared_buffers=512MB
+    quantmesh.default_ttl_order=30s)
 
 # orders_create makes the extension, its markets, and a trader who may also write orders by hand. The accounts differ in
 # their limits, none of which is ever reached.

@@ -3,12 +3,13 @@
 # Trade: what coordination costs a trading instance. One instance trades one market at a paper exchange that answers a
 # placement 20 ms late: standalone, with a SQLite file, and coordinated, with PostgreSQL, its markets and its lease. The
 # program's own log says how long each order took from the grid's decision until it was stored (stored_us) and until the
-# exchange's acknowledgement was read (took_us). Both wait for the disk at each commit.
+# exchange's acknowledgement was read (took_us). Both begin with nothing, and wait for the disk with orders and states.
 
 # shellcheck source=test/trade.sh
 . test/trade.sh
 
 trade_latency_ms=20
+trade_reconcile='1 min' # as often as an instance asks for everything by default, with either store
 trade_first=16 # not counted: the window of the grid is filled in one commit
 
 # trade_setup prints the exchange's setup: prices that walk fast enough for some orders a second, most of them alone on their way.
@@ -31,12 +32,33 @@ trade_acknowledged() {
     qm_fail "$1 has had too few orders acknowledged: $(tail -n 1 "$QM_LOG/$1.log")"
 }
 
+# trade_segments gives the server files of WAL to use again, as one has that has run for a while: to make a new one takes as
+# long as an order's whole way, and every hundredth order would wait for it.
+trade_segments() {
+    for _ in 1 2 3 4; do
+        psql -qX -v ON_ERROR_STOP=1 -o /dev/null -c "SELECT pg_logical_emit_message(true, 'bench', 'fill'), pg_switch_wal()" -c "CHECKPOINT"
+    done
+}
+
+# trade_forget lets the database go: the next exchange begins its ids anew, and its trades are not to be taken for known ones.
+trade_forget() {
+    qm_cluster_stop trade
+    rm -rf "${QM_SCRATCH:?}/trade"
+    unset PGDATABASE
+}
+
 # trade_times KIND runs an instance until it has placed its orders, and prints medians and 99th percentiles: of storing,
 # then of the whole way, in microseconds.
 trade_times() {
     local name=$1-$round
     trade_paper --config "$QM_SCRATCH/trade.json" --limits off >/dev/null
-    if [[ $1 == standalone ]]; then trade_apart=1; else trade_apart=''; fi
+    if [[ $1 == standalone ]]; then
+        trade_apart=1
+    else
+        trade_apart=''
+        trade_database "BTCUSDT:BTC:0.01:0.00001"
+        trade_segments
+    fi
     trade_config "$name" "BTCUSDT:60" | sed 's/^system: {/&log_level: debug, /' >"$QM_SCRATCH/$name.yaml"
     "$QM_PROGRAM" run "$QM_SCRATCH/$name.yaml" --paper "$trade_rest" --log text 2>"$QM_LOG/$name.log" &
     trade_pid[$name]=$!
@@ -51,6 +73,7 @@ trade_times() {
         END { if (n == 0) exit 1; sort(stored, n); sort(took, n); print rank(stored, 0.5), rank(stored, 0.99), rank(took, 0.5), rank(took, 0.99) }
         '"$(cat test/bench/median.awk)"
     rm -f "$QM_SCRATCH/$name".db* "$QM_LOG/$name.log"
+    if [[ $1 == coordinated ]]; then trade_forget; fi
 }
 
 # trade_round measures both kinds, in turn first, and writes what they took.
@@ -95,7 +118,6 @@ part_trade() {
         QM_PROGRAM=$QM_SCRATCH/client/quantmesh
         make -s -j2 -C client BUILD="$QM_SCRATCH/client" "$QM_PROGRAM" >"$QM_LOG/build.log" 2>&1 || qm_fail "the program was not built: $(tail -n 3 "$QM_LOG/build.log")"
     fi
-    trade_database "BTCUSDT:BTC:0.01:0.00001"
     trade_setup >"$QM_SCRATCH/trade.json"
     for ((round = 1; round <= pairs; round++)); do trade_round; done
     printf '\nDecision to acknowledgement, 1 instance, exchange latency %d ms: %d rounds of %d orders, in microseconds\n%-36s %10s %10s\n' \
@@ -104,6 +126,4 @@ part_trade() {
     trade_summary 4 "stored, p99" 0
     trade_summary 5 "acknowledged, p50" 1
     trade_summary 6 "acknowledged, p99" 1
-    qm_cluster_stop trade
-    unset PGDATABASE
 }
