@@ -1,4 +1,4 @@
-# Three instances trade while the database is gone for ten seconds: test/fault/mesh.
+# Three instances trade while the database is gone for ten seconds, and one while it crashes and forgets reports: test/fault/mesh.
 use strict;
 use warnings;
 use FindBin;
@@ -8,4 +8,5 @@ use QuantMeshDays;
 use Test::More;
 
 qm_day_ok('database');
+qm_day_ok('crash');
 done_testing();
