@@ -225,9 +225,10 @@ struct QmRun
     bool store_lost; /* as told to the log */
     int64_t store_retry_ns;
     int64_t store_pause_ms;
-    long store_connections; /* of which everything was asked for that may have been missed */
-    QmLocks *locks;         /* NULL: the store alone */
-    bool locks_lost;        /* as told to the log */
+    long store_connections;   /* of which everything was asked for that may have been missed */
+    int64_t store_another_ns; /* that is not done again before */
+    QmLocks *locks;           /* NULL: the store alone */
+    bool locks_lost;          /* as told to the log */
     int64_t locks_retry_ns;
     int64_t locks_pause_ms;
     char (*locks_later)[QM_LOCK_KEY_SIZE]; /* to be given back when they are there again */

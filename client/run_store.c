@@ -15,6 +15,7 @@
 
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 5000
+#define ANOTHER_EVERY_MS 1000
 #define DISK_FAILS "58" /* class of SQLSTATEs */
 #define DAMAGED "XX001"
 
@@ -113,16 +114,18 @@ qm_run_store_probe(QmRun *run)
 /*
  * look_for_another lets everything be asked for where the store has another connection
  * than before: the server that answered on the last one may have crashed, or another one
- * has taken its place, and reports do not wait for the disk.
+ * has taken its place, and reports do not wait for the disk. Of a link that breaks all the
+ * time that is done once a second: the exchange counts what it is asked.
  */
 static void
 look_for_another(QmRun *run)
 {
     long connections = run->store->functions->connections(run->store);
 
-    if (connections == run->store_connections)
+    if (connections == run->store_connections || run->store_another_ns > qm_run_now_ns())
         return;
     run->store_connections = connections;
+    run->store_another_ns = qm_run_now_ns() + ANOTHER_EVERY_MS * QM_NS_PER_MS;
     for (size_t i = 0; i < run->market_count; i++)
     {
         run->markets[i].trades_from = run->markets[i].trades_saved;
