@@ -303,9 +303,9 @@ typedef struct QmReportResult
 
 /*
  * qm_apply_report applies one report. It may be repeated and come in any order, and is repeated when the connection breaks.
- * With async_reports it commits as with synchronous_commit = off: visible at once, and surely on the disk with the next order,
- * cancel or claim; a crash of the server can take what came after the last of those, at most three times its wal_writer_delay.
- * So ask the exchange for everything since then whenever qm_client_connections has grown.
+ * With async_reports it commits as with synchronous_commit = off: visible at once, and surely on the disk with the next order
+ * that is placed or claimed (but see quantmesh.allow_async_commit); a crash of the server can take what came after it, of at most
+ * three times its wal_writer_delay. So ask the exchange for everything since then whenever qm_client_connections has grown.
  */
 QM_API QM_MUST_CHECK QmCode qm_apply_report(QmClient *client, const char *account, const QmReport *report,
                                             QmReportResult *result);

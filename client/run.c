@@ -240,7 +240,7 @@ qm_run_may_trade(const QmRunMarket *market)
     const QmMember *member = market->run->member;
 
     return market->owned && market->sync == QM_RUN_SYNCED && account->user_up && !account->unusable &&
-           !market->run->store_lost && account->retry_ns <= qm_run_now_ns() &&
+           qm_run_store_is_known(market->run) && account->retry_ns <= qm_run_now_ns() &&
            (member == NULL || qm_member_trusted_until_us(member) > qm_member_now_us());
 }
 

@@ -23,6 +23,7 @@
 
 static bool read_mark(QmRunMarket *market, const char *document);
 static bool first_mark(QmRunMarket *market);
+static bool write_mark(QmRunMarket *market, int64_t from);
 
 /* qm_run_mark_load reads the mark. What this process has learned since it saved it counts as well. */
 bool
@@ -100,9 +101,31 @@ first_mark(QmRunMarket *market)
     return true;
 }
 
-/* qm_run_mark_save saves the mark. That another instance was faster is no failure: it has booked them, too. */
+/*
+ * qm_run_mark_save saves the mark. That another instance was faster is no failure: it
+ * has booked them, too. False as well where another store has answered than the one that
+ * what is below was booked in: it may have forgotten some of that.
+ */
 bool
 qm_run_mark_save(QmRunMarket *market)
+{
+    int64_t before = market->trades_saved;
+
+    if (!qm_run_store_is_known(market->run))
+        return false;
+    if (market->trades_version != 0 && market->trades_from <= market->trades_saved)
+        return true;
+    if (!write_mark(market, market->trades_from))
+        return false;
+    if (qm_run_store_is_known(market->run))
+        return true;
+    (void) write_mark(market, before);
+    return false;
+}
+
+/* write_mark writes a mark into the store. */
+static bool
+write_mark(QmRunMarket *market, int64_t from)
 {
     QmRun *run = market->run;
     char document[64];
@@ -116,9 +139,7 @@ qm_run_mark_save(QmRunMarket *market)
     };
     QmCode code;
 
-    if (market->trades_version != 0 && market->trades_from <= market->trades_saved)
-        return true;
-    snprintf(document, sizeof(document), "{\"from\": \"%" PRId64 "\"}", market->trades_from);
+    snprintf(document, sizeof(document), "{\"from\": \"%" PRId64 "\"}", from);
     code = run->store->functions->save_state(run->store, market->account->name, &state);
     if (code == QM_ERROR_SERVER &&
         strcmp(run->store->functions->error(run->store)->sqlstate, QM_SQLSTATE_STATE_CHANGED) == 0)
@@ -126,7 +147,7 @@ qm_run_mark_save(QmRunMarket *market)
     if (!qm_run_store_ok(run, code, "the first trade that may be missing"))
         return false;
     market->trades_version = state.version;
-    market->trades_saved = market->trades_from;
+    market->trades_saved = from;
     return true;
 }
 

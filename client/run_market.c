@@ -3,8 +3,8 @@
  *
  * The grid learns what has happened at once, and is asked for its wishes when the
  * loop has taken in all that there is. Its state is saved with every order that it
- * places, and now and then, when fills have changed it: what was not saved follows
- * from the store's orders and position.
+ * places, and now and then, when fills have changed it and no call is under way: what
+ * was not saved follows from the store's orders and position.
  */
 #include "run.h"
 
@@ -179,7 +179,7 @@ qm_run_market_turn(QmRunMarket *market)
     if (!market->dirty && market->turn_due_ns > now_ns)
         return;
     market->turn_due_ns = now_ns + TURN_EVERY_MS * QM_NS_PER_MS;
-    if (market->grid == NULL || market->sync != QM_RUN_SYNCED || !market->owned || market->run->store_lost)
+    if (market->grid == NULL || market->sync != QM_RUN_SYNCED || !market->owned || !qm_run_store_is_known(market->run))
     {
         cancel_only(market);
         return;
@@ -196,6 +196,9 @@ qm_run_market_turn(QmRunMarket *market)
     /* Its questions are wishes, and when they are answered it wants to compare once more. */
     for (int round = 0; round < ROUNDS && market->loaded && qm_run_may_trade(market); round++)
     {
+        /* After a synchronization it does not compare with books in which trades are missing: they are being read. */
+        if (market->compare && market->trades_gap > 0)
+            break;
         if ((market->compare || qm_grid_wants_reconcile(market->grid)) && !reconcile(market))
             break;
         market->compare = false;

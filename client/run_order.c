@@ -117,15 +117,17 @@ take_submission(QmRunOrder *order, const QmStoredOrder *stored)
 }
 
 /*
- * take_anew notes that a known order was given to a sender once more, or that what was
- * noted of that is wrong. What was answered before proves nothing of a new submission,
- * even of an order that had been at the exchange.
+ * take_anew notes that a known order lives although it had ended, that it was given to a
+ * sender once more, or that what was noted of that is wrong. What was answered before
+ * proves nothing of a new submission, even of an order that had been at the exchange.
  */
 static void
 take_anew(QmRunOrder *order, const QmStoredOrder *stored)
 {
     bool in_flight = strcmp(stored->state, "submitted") == 0 || strcmp(stored->state, "unknown") == 0;
 
+    if (qm_run_state_is_live(stored->state))
+        order->ended = false; /* the store has forgotten its end */
     if (order->phase == QM_RUN_SENDING || !in_flight || stored->fence == order->fence)
         return;
     take_submission(order, stored);

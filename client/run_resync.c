@@ -205,7 +205,8 @@ trades_listed(void *argument, const QmExchangeAnswer *answer)
         if (id >= market->trades_at)
             market->trades_at = id + 1;
     }
-    if (market->trades_at > market->trades_from)
+    /* A list that was asked of before another store answered says nothing of what that one has forgotten. */
+    if (market->trades_at > market->trades_from && !market->asked_anew && market->sync != QM_RUN_STALE)
         market->trades_from = market->trades_at;
     if (answer->more)
     {
@@ -318,7 +319,8 @@ qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *answer)
 static void
 synchronized(QmRunMarket *market)
 {
-    if (!qm_run_mark_save(market))
+    /* While trades are missing in the middle, they are looked for from the mark that was saved before. */
+    if (market->trades_gap == 0 && !qm_run_mark_save(market))
     {
         again_later(market, NULL);
         return;

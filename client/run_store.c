@@ -112,34 +112,40 @@ qm_run_store_probe(QmRun *run)
 }
 
 /*
- * look_for_another lets everything be asked for where the store has another connection
- * than before: the server that answered on the last one may have crashed, or another one
- * has taken its place, and reports do not wait for the disk. Of a link that breaks all the
- * time that is done once a second: the exchange counts what it is asked.
+ * qm_run_store_is_known tells whether the store is there, and has been asked for
+ * everything since it was connected to. Nothing is placed, compared or marked as surely
+ * booked before: the server that answered on the last connection may have crashed, or
+ * another one has taken its place, and reports do not wait for the disk.
+ */
+bool
+qm_run_store_is_known(const QmRun *run)
+{
+    return !run->store_lost && run->store->functions->connections(run->store) == run->store_connections;
+}
+
+/*
+ * look_for_another lets all markets ask for everything where the store was connected to
+ * anew; from which trade on, the store says. Of a link that breaks all the time that is
+ * done once a second: the exchange counts what it is asked.
  */
 static void
 look_for_another(QmRun *run)
 {
-    long connections = run->store->functions->connections(run->store);
-
-    if (connections == run->store_connections || run->store_another_ns > qm_run_now_ns())
+    if (run->store_lost || qm_run_store_is_known(run) || run->store_another_ns > qm_run_now_ns())
         return;
-    run->store_connections = connections;
+    run->store_connections = run->store->functions->connections(run->store);
     run->store_another_ns = qm_run_now_ns() + ANOTHER_EVERY_MS * QM_NS_PER_MS;
     for (size_t i = 0; i < run->market_count; i++)
     {
-        run->markets[i].trades_from = run->markets[i].trades_saved;
+        run->markets[i].trades_from = 0;
         qm_run_resync(&run->markets[i], "the store was connected to anew");
     }
 }
 
-/* qm_run_store_look asks a store that was gone whether it is back, and sees whether another one has answered since. */
-void
-qm_run_store_look(QmRun *run)
+/* ask_again asks a store that was gone whether it is back. */
+static void
+ask_again(QmRun *run)
 {
-    look_for_another(run);
-    if (!run->store_lost || run->store_retry_ns > qm_run_now_ns())
-        return;
     if (ask(run) == QM_OK)
     {
         run->store_lost = false;
@@ -150,6 +156,15 @@ qm_run_store_look(QmRun *run)
     if (run->store_pause_ms > PAUSE_MAX_MS)
         run->store_pause_ms = PAUSE_MAX_MS;
     run->store_retry_ns = qm_run_now_ns() + run->store_pause_ms * QM_NS_PER_MS;
+}
+
+/* qm_run_store_look asks a store that was gone whether it is back, and sees whether another one has answered since. */
+void
+qm_run_store_look(QmRun *run)
+{
+    if (run->store_lost && run->store_retry_ns <= qm_run_now_ns())
+        ask_again(run);
+    look_for_another(run);
 }
 
 /* qm_run_exit_of returns how an instance ends that a failure of its store or its locks keeps from starting. */

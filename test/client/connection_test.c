@@ -443,7 +443,7 @@ open_after_crash(bool async)
     const QmClientOptions options = {.conninfo = qt_conninfo(), .async_reports = async};
     QmClient *client = qm_client_new(&options);
     QmPlacement placement;
-    QmReport report = {.symbol = "BTCUSDT", .state = "open", .exchange_order_id = "1"};
+    QmReport report = {.symbol = "BTCUSDT", .state = "open"};
     QmReportResult result;
     char text[16];
     bool left;
@@ -452,6 +452,7 @@ open_after_crash(bool async)
     assert_ok(place(client, text, &placement), qm_client_error(client));
     assert_int_equal(placement.outcome, QM_PLACED);
     report.client_order_id = placement.client_order_id;
+    report.exchange_order_id = text;
     assert_ok(qm_apply_report(client, "binance", &report, &result), qm_client_error(client));
     assert_true(result.applied);
     qt_server_kill();
