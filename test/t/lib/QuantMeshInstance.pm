@@ -76,7 +76,7 @@ sub errors { return -e "$_[0]{folder}/errors" ? slurp_file("$_[0]{folder}/errors
 sub ended
 {
 	my ($self) = @_;
-	$self->{run}->pump_nb if $self->{run}->pumpable;
+	eval { $self->{run}->pump_nb if $self->{run}->pumpable; }; # dies where the process ends meanwhile
 	$self->{run}->reap_nb;
 	return !$self->{run}->_running_kids;
 }
