@@ -113,6 +113,9 @@ qm_run_mark_save(QmRunMarket *market)
 
     if (!qm_run_store_is_known(market->run))
         return false;
+    if (market->trades_gap >
+        0) /* trades are missing in the middle, and are looked for from the mark that was saved before */
+        return true;
     if (market->trades_version != 0 && market->trades_from <= market->trades_saved)
         return true;
     if (!write_mark(market, market->trades_from))

@@ -198,7 +198,10 @@ qm_run_market_turn(QmRunMarket *market)
     {
         /* After a synchronization it does not compare with books in which trades are missing: they are being read. */
         if (market->compare && market->trades_gap > 0)
+        {
+            cancel_only(market);
             break;
+        }
         if ((market->compare || qm_grid_wants_reconcile(market->grid)) && !reconcile(market))
             break;
         market->compare = false;

@@ -72,7 +72,7 @@ qm_run_resync_advance(QmRunMarket *market)
         ask_trades(market);
     if (market->sync != QM_RUN_STALE || !market->owned || market->grid == NULL ||
         (!market->account->user_up && !market->run->stopping) || market->sync_due_ns > qm_run_now_ns() ||
-        market->run->store_lost)
+        market->run->store_lost || market->trades_asked) /* an older list is still to come */
         return;
     market->asked_anew = false;
     if (!qm_run_orders_flush(market) || !know_stored(market) || !qm_run_mark_load(market))
@@ -319,8 +319,7 @@ qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *answer)
 static void
 synchronized(QmRunMarket *market)
 {
-    /* While trades are missing in the middle, they are looked for from the mark that was saved before. */
-    if (market->trades_gap == 0 && !qm_run_mark_save(market))
+    if (!qm_run_mark_save(market))
     {
         again_later(market, NULL);
         return;
