@@ -182,14 +182,7 @@ more_to_read(const QmRun *run)
 static bool
 may_wish(const QmRun *run)
 {
-    if (run->follow == NULL)
-        return true;
-    for (size_t i = 0; i < run->market_count; i++)
-    {
-        if (run->markets[i].in_flight > 0)
-            return false;
-    }
-    return !qm_follow_is_asking(run->follow);
+    return run->follow == NULL || (!is_placing(run) && !qm_follow_is_asking(run->follow));
 }
 
 /* is_placing tells whether an answer to a placement or a cancel is awaited. */

@@ -113,8 +113,8 @@ qm_run_mark_save(QmRunMarket *market)
 
     if (!qm_run_store_is_known(market->run))
         return false;
-    if (market->trades_gap >
-        0) /* trades are missing in the middle, and are looked for from the mark that was saved before */
+    /* Trades that are missing in the middle are looked for from the mark that was saved before. */
+    if (market->trades_gap > 0)
         return true;
     if (market->trades_version != 0 && market->trades_from <= market->trades_saved)
         return true;

@@ -3,8 +3,8 @@
  *
  * The grid learns what has happened at once, and is asked for its wishes when the
  * loop has taken in all that there is. Its state is saved with every order that it
- * places, and now and then, when fills have changed it and no call is under way: what
- * was not saved follows from the store's orders and position.
+ * places, and now and then when fills have changed it, preferably while no call is under
+ * way: what was not saved follows from the store's orders and position.
  */
 #include "run.h"
 

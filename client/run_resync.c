@@ -1,6 +1,7 @@
 /*
  * What is asked for when something may have been missed: at the start, after the
- * account's stream was down, after the store was gone, and when a market is gained.
+ * account's stream was down, after the store was gone or was connected to anew, and
+ * when a market is gained.
  *
  * First the exchange's list of open orders, then the trades since the last one that
  * is surely booked, then one by one the orders of ours that were not listed. When

@@ -5,10 +5,10 @@
 # script that has stepped down; QM_PROGRAM is the program quantmesh.
 
 trade_account=paper
-trade_apart=''   # not empty: each instance has a file of its own for a store
-trade_standby='' # the name of an instance that is a hot standby
+trade_apart=''        # not empty: each instance has a file of its own for a store
+trade_standby=''      # the name of an instance that is a hot standby
 trade_reconcile='5 s' # how often the database compares
-trade_more=''    # more lines of every configuration
+trade_more=''         # more lines of every configuration
 declare -A trade_pid=()
 
 # trade_paper ARGUMENT... starts a paper exchange with a setup file's symbols and faults, and says where it is in

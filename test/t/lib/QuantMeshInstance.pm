@@ -72,11 +72,10 @@ sub name { return $_[0]{name}; }
 sub life { return $_[0]{life}; }
 sub errors { return -e "$_[0]{folder}/errors" ? slurp_file("$_[0]{folder}/errors") : ''; }
 
-# ended says whether the process has ended.
+# ended says whether the process has ended. It has no pipes to be pumped.
 sub ended
 {
 	my ($self) = @_;
-	eval { $self->{run}->pump_nb if $self->{run}->pumpable; }; # dies where the process ends meanwhile
 	$self->{run}->reap_nb;
 	return !$self->{run}->_running_kids;
 }
