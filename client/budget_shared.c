@@ -77,17 +77,24 @@ static const QmBudgetFunctions shared_functions =
 
 static const char *const kind_names[QM_BUDGET_KINDS] = {"weight", "orders_10s", "orders_day"};
 
+/*
+ * What is counted does not wait for the disk: an order would wait with it. What a crash takes of it the exchange's own count brings
+ * back, which comes with its next answer.
+ */
+#define WITHOUT_WAITING "pg_catalog.set_config('synchronous_commit', 'off', true)"
+
 /* If it is taken twice because its answer was lost, the first chunk comes back with the window. */
 static const QmStatement take_statement =
     {.name = "quantmesh.take_budget",
      .sql = "SELECT kind, taken, wait_ms, window_left_ms, window_age_ms, used, allowed"
-            " FROM quantmesh.take_budget($1, $2::integer, $3::integer, $4::integer, $5::boolean, true, $6)",
+            " FROM quantmesh.take_budget($1, $2::integer, $3::integer, $4::integer, $5::boolean, true, "
+            "$6), " WITHOUT_WAITING,
      .parameters = 6,
      .repeat = QM_REPEAT_ALWAYS,
      .often = true};
 
 static const QmStatement note_statement = {.name = "quantmesh.note_budget",
-                                           .sql = "SELECT quantmesh.note_budget($1, $2, $3::bigint)",
+                                           .sql = "SELECT quantmesh.note_budget($1, $2, $3::bigint), " WITHOUT_WAITING,
                                            .parameters = 3,
                                            .repeat = QM_REPEAT_ALWAYS,
                                            .often = true};
