@@ -282,7 +282,6 @@ extern void qm_run_stop(QmRun *run, const char *why, QmExit exit_code);
 extern bool qm_run_store_ok(QmRun *run, QmCode code, const char *what);
 extern bool qm_run_store_is_known(const QmRun *run);
 extern void qm_run_store_look(QmRun *run);
-extern void qm_run_store_probe(QmRun *run);
 extern QmExit qm_run_exit_of(QmCode code);
 
 /* run_say.c */

@@ -140,10 +140,7 @@ qm_run_exit_state(QmRunMarket *market)
         return listed ? QM_RUN_EXIT_BUSY : QM_RUN_EXIT_STUCK; /* it is nobody's yet; nobody can say */
     }
     if (!market->owned && !run->store_lost)
-    {
-        qm_run_store_probe(run);
         return QM_RUN_EXIT_BUSY;
-    }
     return qm_run_exit_is_straight(market) ? state_without_grid(market) : state_of_grid(market);
 }
 

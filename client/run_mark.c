@@ -21,11 +21,14 @@
 #define MARK_EVERY 500 /* trades after which it is saved anew */
 #define FILLS_PAGE 1000
 
-static bool read_mark(QmRunMarket *market, const char *document);
+static void read_mark(QmRunMarket *market, const char *document);
 static bool first_mark(QmRunMarket *market);
 static bool write_mark(QmRunMarket *market, int64_t from);
 
-/* qm_run_mark_load reads the mark. What this process has learned since it saved it counts as well. */
+/*
+ * qm_run_mark_load reads the mark. What this process has learned since it saved it counts as well. One of 0 was written
+ * before the first one was.
+ */
 bool
 qm_run_mark_load(QmRunMarket *market)
 {
@@ -43,7 +46,9 @@ qm_run_mark_load(QmRunMarket *market)
                                                            &market->trades_version),
                          "the first trade that may be missing"))
         return false;
-    fine = document != NULL ? read_mark(market, document) : first_mark(market);
+    if (document != NULL)
+        read_mark(market, document);
+    fine = (document != NULL && market->trades_saved > 0) || first_mark(market);
     qm_free(document);
     if (known > market->trades_from)
         market->trades_from = known;
@@ -51,7 +56,7 @@ qm_run_mark_load(QmRunMarket *market)
 }
 
 /* read_mark takes the mark from its document. One that cannot be read is as good as none: all trades are read. */
-static bool
+static void
 read_mark(QmRunMarket *market, const char *document)
 {
     json_t *root = json_loads(document, 0, NULL);
@@ -60,7 +65,6 @@ read_mark(QmRunMarket *market, const char *document)
     market->trades_saved = text != NULL ? strtoll(text, NULL, 10) : 0;
     market->trades_from = market->trades_saved;
     json_decref(root);
-    return true;
 }
 
 /*
@@ -102,31 +106,29 @@ first_mark(QmRunMarket *market)
 }
 
 /*
- * qm_run_mark_save saves the mark. That another instance was faster is no failure: it
- * has booked them, too. False as well where another store has answered than the one that
- * what is below was booked in: it may have forgotten some of that.
+ * qm_run_mark_save saves the mark. The old one is written first: its commit waits for
+ * the disk, and so for all that was booked before it, if that was on the same connection.
+ * Then whatever server has that has the rest, and a crash between the two leaves a mark
+ * that is too low. False where that is not so, or another instance was faster: its mark is
+ * loaded.
  */
 bool
 qm_run_mark_save(QmRunMarket *market)
 {
-    int64_t before = market->trades_saved;
+    int64_t from = market->trades_from;
 
     if (!qm_run_store_is_known(market->run))
         return false;
     /* Trades that are missing in the middle are looked for from the mark that was saved before. */
     if (market->trades_gap > 0)
         return true;
-    if (market->trades_version != 0 && market->trades_from <= market->trades_saved)
+    if (market->trades_version != 0 && from <= market->trades_saved)
         return true;
-    if (!write_mark(market, market->trades_from))
-        return false;
-    if (qm_run_store_is_known(market->run))
-        return true;
-    (void) write_mark(market, before);
-    return false;
+    return write_mark(market, market->trades_saved) && qm_run_store_is_known(market->run) &&
+           (from <= market->trades_saved || write_mark(market, from));
 }
 
-/* write_mark writes a mark into the store. */
+/* write_mark writes a mark into the store; false as well where another instance has written one, which is loaded. */
 static bool
 write_mark(QmRunMarket *market, int64_t from)
 {
@@ -146,7 +148,10 @@ write_mark(QmRunMarket *market, int64_t from)
     code = run->store->functions->save_state(run->store, market->account->name, &state);
     if (code == QM_ERROR_SERVER &&
         strcmp(run->store->functions->error(run->store)->sqlstate, QM_SQLSTATE_STATE_CHANGED) == 0)
-        return qm_run_mark_load(market);
+    {
+        (void) qm_run_mark_load(market);
+        return false;
+    }
     if (!qm_run_store_ok(run, code, "the first trade that may be missing"))
         return false;
     market->trades_version = state.version;

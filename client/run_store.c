@@ -16,6 +16,7 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 5000
 #define ANOTHER_EVERY_MS 1000
+#define ASK_EVERY_MS 1000
 #define DISK_FAILS "58" /* class of SQLSTATEs */
 #define DAMAGED "XX001"
 
@@ -101,13 +102,13 @@ ask(QmRun *run)
     return code;
 }
 
-/* qm_run_store_probe finds out whether the store is there, where nothing else has been asked of it. Now and then. */
-void
-qm_run_store_probe(QmRun *run)
+/* ask_whether_there asks a store that seems to be there, once a second: one that crashes while nothing is asked of it is noticed. */
+static void
+ask_whether_there(QmRun *run)
 {
-    if (run->store_lost || run->store_retry_ns > qm_run_now_ns())
+    if (run->store_retry_ns > qm_run_now_ns())
         return;
-    run->store_retry_ns = qm_run_now_ns() + QM_NS_PER_S;
+    run->store_retry_ns = qm_run_now_ns() + ASK_EVERY_MS * QM_NS_PER_MS;
     (void) qm_run_store_ok(run, ask(run), "whether it is there");
 }
 
@@ -158,11 +159,13 @@ ask_again(QmRun *run)
     run->store_retry_ns = qm_run_now_ns() + run->store_pause_ms * QM_NS_PER_MS;
 }
 
-/* qm_run_store_look asks a store that was gone whether it is back, and sees whether another one has answered since. */
+/* qm_run_store_look asks the store whether it is there, or back, and sees whether another one has answered since. */
 void
 qm_run_store_look(QmRun *run)
 {
-    if (run->store_lost && run->store_retry_ns <= qm_run_now_ns())
+    if (!run->store_lost)
+        ask_whether_there(run);
+    else if (run->store_retry_ns <= qm_run_now_ns())
         ask_again(run);
     look_for_another(run);
 }
