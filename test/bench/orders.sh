@@ -27,10 +27,15 @@ GRANT INSERT ON quantmesh.orders, quantmesh.live_order TO trader;
 SQL
 }
 
-# orders_empty leaves no order. What limits have counted stays counted, which is why they are so wide.
+# orders_truncate takes all orders away, and locks the tables in the order in which the coordinator reads them.
+orders_truncate() {
+    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.live_order, quantmesh.orders"
+}
+
+# orders_empty leaves no order, and tables as if there had never been one. What limits have counted stays counted, which is why they are so wide.
 orders_empty() {
-    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders, quantmesh.live_order" \
-        -c "VACUUM ANALYZE quantmesh.orders, quantmesh.live_order" -c "CHECKPOINT"
+    orders_truncate &&
+        psql -qX -v ON_ERROR_STOP=1 -c "VACUUM ANALYZE quantmesh.orders, quantmesh.live_order" -c "CHECKPOINT"
 }
 
 # orders_run SCRIPT CLIENTS UNITS [pgbench option ...] runs one contender as the trader and fails unless each unit has

@@ -39,7 +39,7 @@ contend_run() {
 # contend_orders NAME CLIENTS [MARKETS] does so for orders, and fails unless each has been stored.
 contend_orders() {
     local figures count
-    psql -qX -v ON_ERROR_STOP=1 -c "TRUNCATE quantmesh.orders, quantmesh.live_order"
+    orders_truncate
     figures=$(contend_run "$1" rate "$2" "$contend_seconds" "${@:3}") || return
     count=$(psql -AtX -c "SELECT count(*) FROM quantmesh.orders")
     [[ $count -eq ${figures##*units=} ]] || qm_fail "$1: ${figures##*units=} calls have stored $count orders"

@@ -63,7 +63,7 @@ backend_kb() {
 part_memory() {
     local shared
     contend_begin
-    psql -qX -c "TRUNCATE quantmesh.orders, quantmesh.live_order"
+    orders_truncate
     backend_kb "a backend that has done nothing" "SELECT 1 \\g /dev/null"
     backend_kb "after 1,000 INSERTs" "DO \$\$ BEGIN FOR n IN 1..1000 LOOP INSERT INTO bench.desk VALUES (n, n); END LOOP; END \$\$;"
     backend_kb "after 1,000 try_xact_lock" "DO \$\$ BEGIN FOR n IN 1..1000 LOOP PERFORM quantmesh.try_xact_lock('bench'); END LOOP; END \$\$;"
