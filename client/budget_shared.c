@@ -78,8 +78,9 @@ static const QmBudgetFunctions shared_functions =
 static const char *const kind_names[QM_BUDGET_KINDS] = {"weight", "orders_10s", "orders_day"};
 
 /*
- * What is counted does not wait for the disk: an order would wait with it. What a crash takes of it the exchange's own count brings
- * back, which comes with its next answer.
+ * What is counted does not wait for the disk: an order would wait with it. A crash takes what was counted in the last
+ * moments, of at most three times wal_writer_delay. Until the window ends each process goes on by what the exchange
+ * tells it, and tells the others where that is well ahead of the database.
  */
 #define WITHOUT_WAITING "pg_catalog.set_config('synchronous_commit', 'off', true)"
 

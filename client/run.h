@@ -30,7 +30,8 @@
 #define QM_RUN_REFUSALS_MAX 3   /* cancels of an order that the exchange refuses for the key's sake */
 
 #define QM_RUN_STRATEGY "grid"
-#define QM_RUN_SAID 5 /* kinds of warnings of an account */
+#define QM_RUN_MARK "trades" /* the strategy as whose state a market's mark is kept */
+#define QM_RUN_SAID 5        /* kinds of warnings of an account */
 
 typedef struct QmRun QmRun;
 typedef struct QmRunAccount QmRunAccount;
@@ -163,7 +164,8 @@ struct QmRunMarket
     int64_t trades_heard; /* by the stream */
     int64_t trades_saved; /* ... as the store has it */
     int64_t trades_version;
-    bool trades_skip; /* a first start: what was before is not ours */
+    bool trades_unmarked; /* ... which it does not: no mark was saved yet */
+    bool trades_skip;     /* a first start: what was before is not ours */
     int trades_gap; /* an order has more than was booked: 1: read trades again, 2: from further back, 3: all of them */
     bool trades_asked;
     QmRunOrder **orders;
@@ -226,6 +228,7 @@ struct QmRun
     int64_t store_retry_ns;
     int64_t store_pause_ms;
     long store_connections;   /* of which everything was asked for that may have been missed */
+    QmError store_refused;    /* to say whether it is there, as told to the log */
     int64_t store_another_ns; /* that is not done again before */
     QmLocks *locks;           /* NULL: the store alone */
     bool locks_lost;          /* as told to the log */

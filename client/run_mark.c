@@ -17,18 +17,15 @@
 
 #include <jansson.h>
 
-#define MARK_STRATEGY "trades"
 #define MARK_EVERY 500 /* trades after which it is saved anew */
 #define FILLS_PAGE 1000
+#define MARK_SIZE 64 /* bytes of its document */
 
-static void read_mark(QmRunMarket *market, const char *document);
+static bool read_mark(QmRunMarket *market, const char *document);
 static bool first_mark(QmRunMarket *market);
-static bool write_mark(QmRunMarket *market, int64_t from);
+static bool write_document(QmRunMarket *market, const char *document);
 
-/*
- * qm_run_mark_load reads the mark. What this process has learned since it saved it counts as well. One of 0 was written
- * before the first one was.
- */
+/* qm_run_mark_load reads the mark. What this process has learned since it saved it counts as well. */
 bool
 qm_run_mark_load(QmRunMarket *market)
 {
@@ -41,30 +38,32 @@ qm_run_mark_load(QmRunMarket *market)
                          run->store->functions->load_state(run->store,
                                                            market->account->name,
                                                            market->config->symbol,
-                                                           MARK_STRATEGY,
+                                                           QM_RUN_MARK,
                                                            &document,
                                                            &market->trades_version),
                          "the first trade that may be missing"))
         return false;
-    if (document != NULL)
-        read_mark(market, document);
-    fine = (document != NULL && market->trades_saved > 0) || first_mark(market);
+    market->trades_skip = false;
+    market->trades_unmarked = document == NULL || !read_mark(market, document);
+    fine = !market->trades_unmarked || first_mark(market);
     qm_free(document);
     if (known > market->trades_from)
         market->trades_from = known;
     return fine;
 }
 
-/* read_mark takes the mark from its document. One that cannot be read is as good as none: all trades are read. */
-static void
+/* read_mark takes the mark from its document. False: there is none in it, or it cannot be read. */
+static bool
 read_mark(QmRunMarket *market, const char *document)
 {
     json_t *root = json_loads(document, 0, NULL);
     const char *text = json_string_value(json_object_get(root, "from"));
+    bool there = text != NULL;
 
-    market->trades_saved = text != NULL ? strtoll(text, NULL, 10) : 0;
-    market->trades_from = market->trades_saved;
+    if (there)
+        market->trades_from = market->trades_saved = strtoll(text, NULL, 10);
     json_decref(root);
+    return there;
 }
 
 /*
@@ -106,46 +105,51 @@ first_mark(QmRunMarket *market)
 }
 
 /*
- * qm_run_mark_save saves the mark. The old one is written first: its commit waits for
- * the disk, and so for all that was booked before it, if that was on the same connection.
- * Then whatever server has that has the rest, and a crash between the two leaves a mark
- * that is too low. False where that is not so, or another instance was faster: its mark is
- * loaded.
+ * qm_run_mark_save saves the mark, in two steps: first what is there is written once more,
+ * over the connection that everything was booked on. A server that has that write has all
+ * that was booked before it, whether it waited for the disk or not; one that has forgotten
+ * it has another version, and refuses the mark. False in that case, or where another
+ * instance was faster, whose mark is loaded.
  */
 bool
 qm_run_mark_save(QmRunMarket *market)
 {
     int64_t from = market->trades_from;
+    char before[MARK_SIZE] = "{}";
+    char mark[MARK_SIZE];
 
     if (!qm_run_store_is_known(market->run))
         return false;
     /* Trades that are missing in the middle are looked for from the mark that was saved before. */
     if (market->trades_gap > 0)
         return true;
-    if (market->trades_version != 0 && from <= market->trades_saved)
+    if (!market->trades_unmarked && from <= market->trades_saved)
         return true;
-    return write_mark(market, market->trades_saved) && qm_run_store_is_known(market->run) &&
-           (from <= market->trades_saved || write_mark(market, from));
+    if (!market->trades_unmarked)
+        snprintf(before, sizeof(before), "{\"from\": \"%" PRId64 "\"}", market->trades_saved);
+    snprintf(mark, sizeof(mark), "{\"from\": \"%" PRId64 "\"}", from);
+    if (!write_document(market, before) || !qm_run_store_is_known(market->run) || !write_document(market, mark))
+        return false;
+    market->trades_saved = from;
+    market->trades_unmarked = false;
+    return true;
 }
 
-/* write_mark writes a mark into the store; false as well where another instance has written one, which is loaded. */
+/* write_document writes the state that the mark is kept in; false as well where another instance has written it, which is loaded. */
 static bool
-write_mark(QmRunMarket *market, int64_t from)
+write_document(QmRunMarket *market, const char *document)
 {
     QmRun *run = market->run;
-    char document[64];
     QmStrategyState state = {
         .symbol = market->config->symbol,
-        .strategy = MARK_STRATEGY,
+        .strategy = QM_RUN_MARK,
         .document = document,
         .version = market->trades_version,
         .instance = run->epoch != 0 ? run->instance : NULL,
         .epoch = run->epoch,
     };
-    QmCode code;
+    QmCode code = run->store->functions->save_state(run->store, market->account->name, &state);
 
-    snprintf(document, sizeof(document), "{\"from\": \"%" PRId64 "\"}", from);
-    code = run->store->functions->save_state(run->store, market->account->name, &state);
     if (code == QM_ERROR_SERVER &&
         strcmp(run->store->functions->error(run->store)->sqlstate, QM_SQLSTATE_STATE_CHANGED) == 0)
     {
@@ -155,7 +159,6 @@ write_mark(QmRunMarket *market, int64_t from)
     if (!qm_run_store_ok(run, code, "the first trade that may be missing"))
         return false;
     market->trades_version = state.version;
-    market->trades_saved = from;
     return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "error.h"
 #include "moment.h"
 
 #define PAUSE_MIN_MS 200
@@ -94,7 +95,7 @@ ask(QmRun *run)
     QmCode code = run->store->functions->load_state(run->store,
                                                     market->account->name,
                                                     market->config->symbol,
-                                                    QM_RUN_STRATEGY,
+                                                    QM_RUN_MARK,
                                                     &document,
                                                     &version);
 
@@ -102,14 +103,25 @@ ask(QmRun *run)
     return code;
 }
 
-/* ask_whether_there asks a store that seems to be there, once a second: one that crashes while nothing is asked of it is noticed. */
+/*
+ * ask_whether_there asks a store that seems to be there, once a second: one that crashes while nothing is asked of it
+ * is noticed. One that refuses to answer is there; the log is told once.
+ */
 static void
 ask_whether_there(QmRun *run)
 {
+    const QmError *error = run->store->functions->error(run->store);
+    QmCode code;
+
     if (run->store_retry_ns > qm_run_now_ns())
         return;
     run->store_retry_ns = qm_run_now_ns() + ASK_EVERY_MS * QM_NS_PER_MS;
-    (void) qm_run_store_ok(run, ask(run), "whether it is there");
+    code = ask(run);
+    if (code != QM_OK && code == run->store_refused.code && strcmp(error->sqlstate, run->store_refused.sqlstate) == 0)
+        return;
+    qm_error_clear(&run->store_refused);
+    if (!qm_run_store_ok(run, code, "whether it is there") && !run->store_lost)
+        run->store_refused = *error;
 }
 
 /*
