@@ -18,21 +18,26 @@ server_processes() {
     pgrep -c -P "$(head -n 1 "$PGHOST/data/postmaster.pid")"
 }
 
+# server_is_alone waits until the server has seen the last client's backend end: only then is its processor time counted.
+server_is_alone() {
+    for _ in {1..500}; do
+        if ! pgrep -f -P "$(head -n 1 "$PGHOST/data/postmaster.pid")" '\[local\]' >/dev/null; then return; fi
+        sleep 0.01
+    done
+    qm_fail "backends do not end"
+}
+
 # measure SCRIPT CLIENTS UNITS [pgbench option ...] runs one contender once and prints how many units (locks, orders)
 # it did in a second, the server's processor time for each in microseconds, and how many there were. A transaction
 # does UNITS of them.
 measure() {
-    local script=$1 clients=$2 units=$3 processes cpu out
+    local script=$1 clients=$2 units=$3 cpu out
     shift 3
-    processes=$(server_processes)
+    server_is_alone
     cpu=$(server_cpu)
     out=$(pgbench -n -M prepared -c "$clients" -j "$((clients < 2 ? 1 : 2))" -T "$seconds" -f "$script" \
         -D n=-1 "$@" 2>&1) || qm_fail "pgbench failed: $out"
-    # Backends that ended have been counted once the postmaster has seen them end.
-    for _ in {1..500}; do
-        if [[ $(server_processes) -le $processes ]]; then break; fi
-        sleep 0.01
-    done
+    server_is_alone
     cpu=$(($(server_cpu) - cpu))
     awk -v units="$units" -v cpu="$cpu" '
         /^number of transactions actually processed:/ { split($6, part, "/"); count = part[1] * units }

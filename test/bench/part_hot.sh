@@ -17,7 +17,7 @@ hot_mix() {
     orders_create
     psql -qX -v ON_ERROR_STOP=1 -f test/bench/lives_schema.sql -c "SELECT pg_stat_reset_shared('wal')" >/dev/null
     steps=$((lives * $2 / 2 / clients))
-    out=$(pgbench -n -M prepared -c "$clients" -j 2 -t "$steps" -f test/bench/lives.sql -D "places=$places" -D "brief=$1" 2>&1) ||
+    out=$(pgbench -n -M prepared -c "$clients" -j 2 -t "$steps" -f test/bench/lives.sql -D "places=$places" -D "brief=$1" -D markets=1 2>&1) ||
         qm_fail "pgbench failed: $out"
     printf '\nHeap-only updates: lives of %s; %d clients with %d orders each\n' "$3" "$clients" "$places"
     hot_print

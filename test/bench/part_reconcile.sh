@@ -13,8 +13,8 @@ reconcile_empty() { reconcile_run empty; }
 
 # reconcile_run DATABASE does some passes in a session of their own and prints what measure prints.
 reconcile_run() {
-    local cpu processes
-    processes=$(server_processes)
+    local cpu
+    server_is_alone
     cpu=$(server_cpu)
     {
         echo '\timing on'
@@ -23,10 +23,7 @@ reconcile_run() {
         done
     } | psql -AtXq -v ON_ERROR_STOP=1 -d "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' >"$QM_SCRATCH/reconcile.ms"
     sort -g "$QM_SCRATCH/reconcile.ms" | sed -n "$(((RECONCILE_PASSES + 1) / 2))p" >>"$QM_SCRATCH/reconcile.$1.ms"
-    for _ in {1..500}; do
-        if [[ $(server_processes) -le $processes ]]; then break; fi
-        sleep 0.01
-    done
+    server_is_alone
     cpu=$(($(server_cpu) - cpu))
     awk -v passes="$RECONCILE_PASSES" -v cpu="$cpu" '
         { sum += $1 }

@@ -4,7 +4,8 @@
  *   scale NAME=VALUE ...
  *
  *   rate_N          orders placed a second with N clients; 1, 8 and 32 are needed, others are checked
- *   lives_N         the same of whole lives of orders: placed, reported, cancelled or filled
+ *   lives_N         the same of whole lives of orders: placed, reported, cancelled or filled; each client has a market
+ *   market_lives    the same with 8 clients in one market, whose position each fill locks until it is committed
  *   life_wal_bytes  WAL of one life
  *   life_commits    commits of one life
  *   disk_mb_s       what the disk takes when it is written in sequence
@@ -168,6 +169,11 @@ first_limit(const Law *lives)
     line("clients at which the rate of lives is highest", 0, "limit", "clients", best);
     line("processors, flushes and locks", 0, "limit", "lives_per_s", busy);
     line("WAL that the disk takes in sequence", 0, "limit", "lives_per_s", wal);
+    line("one market of them, whose fills wait for one another",
+         0,
+         "limit",
+         "lives_per_s",
+         USABLE * needed("market_lives"));
     return fmin(busy, wal);
 }
 
