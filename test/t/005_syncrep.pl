@@ -15,15 +15,6 @@ my $other = qm_session($node, 'other');
 $other->query('CREATE TABLE written (what text)');
 qm_fence($node);
 
-# set_standby makes COMMIT wait for the standby, or for nobody ('').
-sub set_standby
-{
-	my ($name) = @_;
-	$other->query("SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = '$name'; SELECT pg_reload_conf()");
-	ok(qm_wait($other, 'SHOW synchronous_standby_names', $name), "synchronous_standby_names is '$name'");
-	return;
-}
-
 # wait_in_commit commits and returns once the session waits for the standby.
 sub wait_in_commit
 {
@@ -45,7 +36,7 @@ my $worker = qm_session($node, 'lease');
 my $fence = $worker->query("SELECT quantmesh.try_lease('pinned', 'worker', '2s')");
 my $log_before = -s $node->logfile;
 
-set_standby('nobody');
+qm_set_standby($node, $other, 'nobody');
 $worker->query("BEGIN; INSERT INTO written VALUES ('lease'); SELECT quantmesh.guard('pinned', $fence)");
 wait_in_commit($worker);
 $holder->query("BEGIN; INSERT INTO written VALUES ('transaction'); SELECT quantmesh.try_xact_lock('order:binance:BTCUSDT:1', '1s')");
@@ -78,7 +69,7 @@ $waiter->begin(q{SELECT quantmesh.xact_lock('order:binance:BTCUSDT:1', '0', '30s
 $lease_waiter->begin(q{SELECT quantmesh.lease('pinned', 'other', '10s', '30s')});
 ok(qm_wait($other, 'SELECT count(*) FROM quantmesh.lock_waits', '2'), 'two wait');
 
-set_standby('');
+qm_set_standby($node, $other, '');
 for my $session ($holder, $worker)
 {
 	is($session->finish_attempt, '', 'COMMIT succeeds');
@@ -100,14 +91,14 @@ is($other->query(label_overruns('order:binance:BTCUSDT')), '1', 'the overrun was
 is(qm_log_count($node, qr/order:binance:BTCUSDT:1.*beyond its TTL/, $log_before), 1, '... and logged once');
 
 # An owner cannot take a lease away from under its own committing transaction.
-set_standby('nobody');
+qm_set_standby($node, $other, 'nobody');
 $fence = $worker->query("SELECT quantmesh.try_lease('own', 'worker', '30s')");
 $worker->query("BEGIN; INSERT INTO written VALUES ('own'); SELECT quantmesh.guard('own', $fence)");
 wait_in_commit($worker);
 $lease_waiter->begin("SELECT quantmesh.release_lease('own', 'worker', $fence)");
 is( $other->query(q{SELECT quantmesh.try_lease('own', 'other', '10s') IS NULL}),
 	't', 'a pinned lease is not free because its owner releases it meanwhile');
-set_standby('');
+qm_set_standby($node, $other, '');
 is($worker->finish_attempt, '', 'COMMIT succeeds');
 is($lease_waiter->finish_attempt, '', 'the release succeeds');
 ok(qm_wait($other, q{SELECT NOT quantmesh.is_locked('own')}), '... and then the lease is free');

@@ -137,14 +137,6 @@ for my $point (sort keys %point)
 
 # After the commit: the client waits for a synchronous standby that never comes, so it has no answer. No trader could
 # know whether there is an order; the repeated call says.
-sub set_standby
-{
-	my ($name) = @_;
-	$witness->query("SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = '$name'; SELECT pg_reload_conf()");
-	ok(qm_wait($witness, 'SHOW synchronous_standby_names', $name), "synchronous_standby_names is '$name'");
-	return;
-}
-
 for my $way (sort keys %way)
 {
 	next if $way eq 'a client that dies';
@@ -153,14 +145,14 @@ for my $way (sort keys %way)
 	my $sql = qm_place_sql(request_id => $request, price => 65000);
 
 	$session->query('SELECT 1');
-	set_standby('nobody');
+	qm_set_standby($node, $witness, 'nobody');
 	$session->begin($sql);
 	ok(qm_wait($witness, q{SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = } . $session->pid), "$way of a session that is committing");
 	$way{$way}->($session);
 	$session->cut;
 	$node->start if $node->psql('postgres', 'SELECT 1') != 0 && !$node->poll_query_until('postgres', 'SELECT true');
 	$witness //= qm_session($node, 'witness');
-	set_standby('');
+	qm_set_standby($node, $witness, '');
 	ok(qm_wait_up($node), '... and the server works');
 
 	my $row = qm_row($witness, "SELECT * FROM quantmesh.orders WHERE request_id = '$request'");

@@ -94,6 +94,32 @@ sub qm_wait
 	return 0;
 }
 
+# qm_set_standby makes every COMMIT but the session's own wait for a standby of that name, or for nobody (''). What counts is
+# the setting as the checkpointer has it, which reads it in its own time: only a session that commits can tell.
+sub qm_set_standby
+{
+	my ($node, $session, $name) = @_;
+	$session->query("SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = '$name'; SELECT pg_reload_conf()");
+	ok(qm_wait($session, 'SHOW synchronous_standby_names', $name), "synchronous_standby_names is '$name'");
+	return if $name eq '';
+
+	my $probe = qm_session($node, 'probe');
+	my $waits = "SELECT coalesce(wait_event, '') = 'SyncRep' FROM pg_stat_activity WHERE pid = " . $probe->pid;
+	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
+	my $waiting = '';
+
+	while ($waiting ne 't' && time < $until)
+	{
+		$probe->begin(q{SELECT pg_logical_emit_message(true, 'probe', '')});
+		$waiting = $session->query($waits) until $probe->answered || $waiting eq 't';
+		$session->query('SELECT pg_cancel_backend(' . $probe->pid . ')') if $waiting eq 't';
+		$probe->finish_attempt;
+	}
+	is($waiting, 't', 'COMMIT waits for the standby from now on');
+	$probe->quit;
+	return;
+}
+
 # qm_wait_up returns once the node accepts connections and its launcher works.
 sub qm_wait_up
 {
