@@ -49,7 +49,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   qm_node qm_session qm_wait qm_wait_up qm_wait_gone qm_sql_errors_ok
-  qm_fence qm_fences_grow qm_log_count qm_wait_log qm_restart_killed qm_pgbench qm_find
+  qm_set_standby qm_fence qm_fences_grow qm_log_count qm_wait_log qm_restart_killed qm_pgbench qm_find
 );
 
 # qm_node returns a started cluster with the library preloaded and the extension in database postgres. Options: conf
