@@ -121,7 +121,9 @@ test_demoted(void **state)
     (void) state;
     assert_ok(locks->functions->try_lock(locks, KEY, LONG_MS, NULL), locks->functions->error(locks));
     qt_redis_until(&replica, "EXISTS quantmesh:lock:" KEY, "1");
-    qt_redis_until(&sentinel, "SENTINEL failover mymaster", "OK"); /* it first has to hear that the replica is fit for it */
+    qt_redis_until(&sentinel,
+                   "SENTINEL failover mymaster",
+                   "OK"); /* it first has to hear that the replica is fit for it */
     qt_redis_until(&master, "ROLE", "slave");
     assert_ok(locks->functions->try_lock(locks, "second", LONG_MS, NULL), locks->functions->error(locks));
     assert_string_equal(qt_redis_cli(&replica, "EXISTS quantmesh:lock:second"), "1");
