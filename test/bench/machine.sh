@@ -27,8 +27,8 @@ machine_facts() {
         fact "Redis" "$(redis-server --version | sed -E 's/.*v=([0-9.]+).*/\1/'), Unix socket, no snapshots; where a table says always: appendonly yes, appendfsync always"
         fact "etcd" "$(etcd --version | sed -n 's/^etcd Version: //p'), one node, defaults, TCP on the loopback address"
     fi
-    fact "pairs of the parts inside PostgreSQL" "$pairs of $seconds s; of a trading instance, rounds of $trade_orders orders"
-    fact "rounds of the contenders" "$contend_rounds of $contend_seconds s, forwards and backwards in turn"
+    fact "pairs of the parts inside PostgreSQL" "$pairs of $seconds s; of a trading instance, rounds of $trade_orders orders; spread over $laps laps through all parts"
+    fact "rounds of the contenders" "$contend_rounds of $contend_seconds s, forwards and backwards in turn; $laps laps"
     fact "finished orders in the parts about history" "$history"
 }
 

@@ -65,9 +65,16 @@ AWK
     )
 }
 
+# first_of and last_of ROUNDS print which of so many rounds, or pairs, are the first and the last one of this lap.
+first_of() { echo $(((lap - 1) * $1 / laps + 1)); }
+last_of() { echo $((lap * $1 / laps)); }
+
+# What the laps so far have measured of each line, as summarize reads it.
+declare -A line_rates=()
+
 # lines_begin TITLE prints what the following lines are about, and their heading.
 lines_begin() {
-    printf '\n%s: %d pairs of %d s\n' "$1" "$pairs" "$seconds"
+    printf '\n%s: %d pairs of %d s\n' "$1" "$(last_of "$pairs")" "$seconds"
     # shellcheck disable=SC2059 # one format for headings and figures
     printf "$heading_format" "" "ours/s" "theirs/s" "ratio" "interval" "CPU us" "target"
 }
@@ -75,14 +82,15 @@ lines_begin() {
 # line LABEL CLIENTS TARGET OURS THEIRS measures one line, prints it and writes its runs to the CSV. OURS and THEIRS
 # are functions that run a contender once and print what measure prints. A line that nobody asked for is left out.
 line() {
-    local label=$1 clients=$2 target=$3 ours=$4 theirs=$5 pair first second a b c d rates=()
+    local label=$1 clients=$2 target=$3 ours=$4 theirs=$5 pair first second a b c d last
     # shellcheck disable=SC2053 # a pattern
     if [[ $label != ${QM_BENCH_LINES:-*} ]]; then return; fi
     if [[ -n $target ]]; then printf '%s,"%s",%d,0,ours,target,%s\n' "$part" "$label" "$clients" "$target" >&3; fi
     for first in "$ours" "$theirs"; do # both warm up
         "$first" >/dev/null || qm_fail "$label: $first failed"
     done
-    for ((pair = 1; pair <= pairs; pair++)); do
+    last=$(last_of "$pairs")
+    for ((pair = $(first_of "$pairs"); pair <= last; pair++)); do
         if ((pair % 2)); then
             first=$("$ours") || qm_fail "$label: $ours failed"
             second=$("$theirs") || qm_fail "$label: $theirs failed"
@@ -92,9 +100,9 @@ line() {
         fi
         read -r a b _ <<<"$first"
         read -r c d _ <<<"$second"
-        rates+=("$a $c $b $d")
+        line_rates[$part: $label]+="$a $c $b $d"$'\n'
         printf "$part,\"$label\",$clients,$pair,%s,%s,%s\n" ours per_s "$a" theirs per_s "$c" ours cpu_us "$b" theirs cpu_us "$d" >&3
     done
     printf '%-44s ' "$label"
-    printf '%s\n' "${rates[@]}" | summarize "$target"
+    printf '%s' "${line_rates[$part: $label]}" | summarize "$target"
 }

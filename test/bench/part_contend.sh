@@ -69,10 +69,11 @@ contend_end() {
 
 # contend_job JOB measures all contenders of a job with every number of clients.
 contend_job() {
-    local clients round name names figures
+    local clients round last name names figures
     mapfile -t names < <(contend_names "$1")
     for clients in $contend_clients; do
-        for ((round = 1; round <= contend_rounds; round++)); do
+        last=$(last_of "$contend_rounds")
+        for ((round = $(first_of "$contend_rounds"); round <= last; round++)); do
             if ((round % 2 == 0)); then mapfile -t names < <(contend_names "$1" | tac); else mapfile -t names < <(contend_names "$1"); fi
             for name in "${names[@]}"; do
                 if [[ $1 == order ]]; then

@@ -59,7 +59,7 @@ SQL
 # first, which warmed up; passes of one run know each other. It prints their median.
 reconcile_times() {
     sed -i 1d "$QM_SCRATCH/reconcile.$1.ms"
-    awk -v database="$1" '{ printf "reconcile,\"a pass, database %s\",1,%d,ours,ms,%s\n", database, NR, $1 }' "$QM_SCRATCH/reconcile.$1.ms" >&3
+    awk -v database="$1" -v first="$(first_of "$pairs")" '{ printf "reconcile,\"a pass, database %s\",1,%d,ours,ms,%s\n", database, first + NR - 1, $1 }' "$QM_SCRATCH/reconcile.$1.ms" >&3
     sort -g "$QM_SCRATCH/reconcile.$1.ms" | awk -v database="$1" -v target="$reconcile_target_ms" '
         { ms[NR] = $1 }
         END {
@@ -72,6 +72,7 @@ reconcile_times() {
 # part_reconcile measures, once all that was written before is on the disk.
 part_reconcile() {
     local clients=1 database
+    rm -f "$QM_SCRATCH"/reconcile.*.ms # of the lap before
     history_begin fsync=on quantmesh.databases=
     for PGDATABASE in empty full; do reconcile_open; done
     psql -qX -c CHECKPOINT

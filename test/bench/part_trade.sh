@@ -113,15 +113,16 @@ AWK
 
 # part_trade measures rounds of both kinds.
 part_trade() {
-    local round
+    local round last
     if [[ -z ${QM_PROGRAM:-} ]]; then # not what a working tree may have lying about: it may be of another day
         QM_PROGRAM=$QM_SCRATCH/client/quantmesh
         make -s -j2 -C client BUILD="$QM_SCRATCH/client" "$QM_PROGRAM" >"$QM_LOG/build.log" 2>&1 || qm_fail "the program was not built: $(tail -n 3 "$QM_LOG/build.log")"
     fi
     trade_setup >"$QM_SCRATCH/trade.json"
-    for ((round = 1; round <= pairs; round++)); do trade_round; done
+    last=$(last_of "$pairs")
+    for ((round = $(first_of "$pairs"); round <= last; round++)); do trade_round; done
     printf '\nDecision to acknowledgement, 1 instance, exchange latency %d ms: %d rounds of %d orders, in microseconds\n%-36s %10s %10s\n' \
-        "$trade_latency_ms" "$pairs" "$trade_orders" "" coordinated standalone
+        "$trade_latency_ms" "$last" "$trade_orders" "" coordinated standalone
     trade_summary 3 "stored, p50" 0
     trade_summary 4 "stored, p99" 0
     trade_summary 5 "acknowledged, p50" 1

@@ -10,9 +10,10 @@ lock_names() {
 
 # part_handoff measures hand-offs, and the floor that this machine puts under them.
 part_handoff() {
-    local name round figures names
+    local name round last figures names
     contend_begin
-    for ((round = 1; round <= handoff_rounds; round++)); do
+    last=$(last_of "$handoff_rounds")
+    for ((round = $(first_of "$handoff_rounds"); round <= last; round++)); do
         mapfile -t names < <(lock_names)
         if ((round % 2 == 0)); then mapfile -t names < <(lock_names | tac); fi
         figures=$("$contend" floor "$handoff_count") || exit 1

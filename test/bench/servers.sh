@@ -79,9 +79,10 @@ servers_start() {
     export QM_BENCH_REDIS=$QM_SCRATCH/redis/socket QM_BENCH_REDIS_ALWAYS=$QM_SCRATCH/redis_always/socket QM_BENCH_ETCD=$etcd_url
 }
 
-# servers_stop stops them again.
+# servers_stop stops them again, and lets go of what they knew.
 servers_stop() {
     kill "${server_jobs[@]}" 2>/dev/null || true
     wait "${server_jobs[@]}" 2>/dev/null || true
     server_jobs=()
+    rm -rf "${QM_SCRATCH:?}"/{redis,redis_always,etcd}
 }
