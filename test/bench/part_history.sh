@@ -98,7 +98,7 @@ part_history() {
     requests=1
     line "1 client, request ids in time, fsync off" 1 0.90 history_full history_empty
     requests=2
-    line "1 client, random request ids, fsync off" 1 "" history_full history_empty
+    line "1 client, random request ids, fsync off" 1 0.90 history_full history_empty
     if [[ $lap -eq $laps ]]; then history_first_orders; fi
     history_end
 }
