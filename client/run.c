@@ -311,11 +311,15 @@ qm_run_stop(QmRun *run, const char *why, QmExit exit_code)
     }
 }
 
-/* look_after_stop ends the instance when nothing is left to be done or waited for, or the time for that is over. */
+/*
+ * look_after_stop ends the instance when nothing is left to be done or waited for, or the time for that is over. A market
+ * that could not be synchronized in time is nothing that an operator has to look after.
+ */
 static void
 look_after_stop(QmRun *run)
 {
     bool late = run->stop_by_ns <= qm_run_now_ns();
+    bool awaited = false;
     QmRunExit exit = QM_RUN_EXIT_DONE;
 
     for (size_t i = 0; i < run->market_count; i++)
@@ -326,8 +330,9 @@ look_after_stop(QmRun *run)
 
         if (of_market < exit)
             exit = of_market;
+        awaited = awaited || qm_run_resync_is_awaited(market);
     }
-    if (exit == QM_RUN_EXIT_BUSY && !late)
+    if ((exit == QM_RUN_EXIT_BUSY || awaited) && !late)
         return;
     if (exit != QM_RUN_EXIT_DONE)
     {

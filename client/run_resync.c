@@ -8,6 +8,10 @@
  * all markets of the account have that, the reports that were held back meanwhile
  * are drained through the same functions. A step that fails begins the whole anew,
  * after a pause that grows.
+ *
+ * The grid's state is saved of a synchronized market alone, so an instance that is told
+ * to end waits for the others, while they come on. Where they do not, the next start goes
+ * on from an older state and from what the store has of orders and fills, as after a kill.
  */
 #include "run.h"
 
@@ -19,6 +23,7 @@
 
 #define PAUSE_MIN_MS 250
 #define PAUSE_MAX_MS 10000
+#define PAUSE_AWAITED_MS 1000 /* a longer one is of a synchronization that an ending instance does not wait for */
 #define GAP_ALL 3
 
 static void ask_orders(QmRunMarket *market);
@@ -82,6 +87,19 @@ qm_run_resync_advance(QmRunMarket *market)
         return;
     }
     ask_orders(market);
+}
+
+/*
+ * qm_run_resync_is_awaited tells whether an ending instance waits for a market, whose grid would not be saved as it is:
+ * something may have been missed, and what is asked for has been answered, or has failed a few times at most.
+ */
+bool
+qm_run_resync_is_awaited(const QmRunMarket *market)
+{
+    const QmRun *run = market->run;
+
+    return market->owned && market->loaded && !run->store_lost && market->sync_pause_ms <= PAUSE_AWAITED_MS &&
+           (market->sync != QM_RUN_SYNCED || !qm_run_store_is_known(run));
 }
 
 /* ask_orders asks for the open orders. */

@@ -1,7 +1,8 @@
 /*
- * quantmesh run, when orders cannot be placed and are to be canceled all the same:
+ * quantmesh run at its end. Orders cannot be placed and are to be canceled all the same:
  * the store's disk fails, the account's stream is down, the key is refused. Cancels
- * leave, those of others stay, and the next start books what could not be booked.
+ * leave, those of others stay, and the next start books what could not be booked. What
+ * may have been missed is asked for before the grid's last state is saved.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -260,6 +261,57 @@ a_ban_holds_cancels_back(void **state)
     assert_int_equal(qt_trader_audited(&trader, "\"end\"", "\"CANCELED\""), 0);
 }
 
+/* start_missing starts an instance that has missed reports, and meets a fault when it asks for what it has missed. */
+static pid_t
+start_missing(const char *fault)
+{
+    pid_t pid;
+
+    qt_trader_start_live(&trader, 600, 600, "  reconcile_interval: 86400\nsystem: {log_level: debug}\n");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_said(&trader, " fill ", 2);
+    qt_trader_fault(&trader, fault);
+    (void) qt_paper_admin(&trader.paper, "POST", "kill?account=main", NULL);
+    assert_int_equal(trader.paper.status, 200);
+    return pid;
+}
+
+/*
+ * The exchange has not told twice what was missed, and the instance rests when it is to
+ * end. It asks once more before it does: its grid's state is that of all fills.
+ */
+static void
+what_was_missed_is_asked_for_before_the_end(void **state)
+{
+    pid_t pid;
+
+    (void) state;
+    pid = start_missing("{\"kind\": \"fail_before\", \"endpoint\": \"open_orders\", \"count\": 2}");
+    qt_trader_until_said(&trader, "not synchronized yet", 2);
+    kill(pid, SIGTERM);
+    assert_int_equal(qt_trader_end(pid), 0);
+    assert_int_equal(qt_trader_logged(&trader, " synchronized account="), 2); /* at its start, and now */
+    (void) qt_trader_done(&trader, 2);
+}
+
+/* An exchange that goes on telling nothing does not keep an instance from its end, which is a clean one. */
+static void
+an_exchange_that_tells_nothing_is_not_waited_for(void **state)
+{
+    int failed;
+    pid_t pid;
+
+    (void) state;
+    pid = start_missing("{\"kind\": \"fail_before\", \"endpoint\": \"open_orders\"}");
+    qt_trader_until_said(&trader, "not synchronized yet", 1);
+    kill(pid, SIGTERM);
+    assert_int_equal(qt_trader_end(pid), 0);
+    failed = qt_trader_logged(&trader, "not synchronized yet");
+    if (failed < 1 || failed > 4)
+        qt_fail("it has asked %d times, see %s", failed, trader.log);
+    qt_trader_stop(&trader);
+}
+
 int
 main(void)
 {
@@ -270,6 +322,8 @@ main(void)
         cmocka_unit_test(a_key_that_places_nothing_cancels),
         cmocka_unit_test(a_key_that_does_nothing_tells_what_is_left),
         cmocka_unit_test(a_ban_holds_cancels_back),
+        cmocka_unit_test(what_was_missed_is_asked_for_before_the_end),
+        cmocka_unit_test(an_exchange_that_tells_nothing_is_not_waited_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
