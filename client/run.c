@@ -21,7 +21,9 @@
 
 #include "moment.h"
 
-#define STOP_MS 30000 /* how long answers are waited for at the end */
+#define STOP_MS 30000      /* how long what is to be done at the end is waited for */
+#define STOP_ASK_MS 10000  /* ... and what may have been missed is asked for */
+#define STOP_STORE_MS 2000 /* ... of a store that is gone, which has to come back for that */
 #define SAVE_EVERY_MS 1000
 #define SAVE_LATE_MS 9000 /* so much later while calls are under way: an answer does not wait for the disk, then */
 #define PROGRESS_EVERY_MS 500
@@ -37,6 +39,8 @@ static bool is_placing(const QmRun *run);
 static void take_turns(QmRun *run);
 static bool is_idle(QmRun *run);
 static void look_after_stop(QmRun *run);
+static bool is_awaited(const QmRun *run);
+static void save_at_end(QmRun *run);
 static void wait_for_more(QmRun *run);
 static int64_t next_due(QmRun *run);
 
@@ -306,43 +310,36 @@ qm_run_stop(QmRun *run, const char *why, QmExit exit_code)
         QmRunMarket *market = &run->markets[i];
 
         market->dirty = true;
+        qm_run_resync_hurry(market);
         if (market->grid != NULL && market->loaded)
             qm_grid_exit(market->grid, run->config->system.cancel_on_exit, run->config->system.close_positions_on_exit);
     }
 }
 
-/*
- * look_after_stop ends the instance when nothing is left to be done or waited for, or the time for that is over. A market
- * that could not be synchronized in time is nothing that an operator has to look after.
- */
+/* look_after_stop ends the instance when nothing is left to be done or waited for, or the time for that is over. */
 static void
 look_after_stop(QmRun *run)
 {
     bool late = run->stop_by_ns <= qm_run_now_ns();
-    bool awaited = false;
     QmRunExit exit = QM_RUN_EXIT_DONE;
 
     for (size_t i = 0; i < run->market_count; i++)
     {
         QmRunMarket *market = &run->markets[i];
-        QmRunExit of_market =
-            market->in_flight > 0 || market->asking > 0 ? QM_RUN_EXIT_BUSY : qm_run_exit_state(market);
+        QmRunExit of_market = market->in_flight > 0 ? QM_RUN_EXIT_BUSY : qm_run_exit_state(market);
 
         if (of_market < exit)
             exit = of_market;
-        awaited = awaited || qm_run_resync_is_awaited(market);
     }
-    if ((exit == QM_RUN_EXIT_BUSY || awaited) && !late)
+    if ((exit == QM_RUN_EXIT_BUSY && !late) || is_awaited(run))
         return;
+    save_at_end(run);
+    if (is_awaited(run))
+        return; /* the store has failed, or another one has answered */
     if (exit != QM_RUN_EXIT_DONE)
     {
         qm_run_exit_say(run);
         run->exit_code = run->exit_code == QM_EXIT_OK ? QM_EXIT_ATTENTION : run->exit_code;
-    }
-    for (size_t i = 0; i < run->market_count && !run->store_lost; i++)
-    {
-        if (run->markets[i].sync == QM_RUN_SYNCED)
-            (void) (qm_run_market_save(&run->markets[i]) && qm_run_mark_save(&run->markets[i]));
     }
     if (run->member != NULL && qm_member_leave(run->member) != QM_OK)
         qm_log(&run->log,
@@ -351,6 +348,43 @@ look_after_stop(QmRun *run)
                "reason",
                qm_member_error(run->member)->message);
     run->ended = true;
+}
+
+/*
+ * is_awaited tells whether the end waits for what is asked of an exchange: it may have been missed, and without it no grid
+ * is saved. A market for which that comes to nothing is nothing that an operator has to look after.
+ */
+static bool
+is_awaited(const QmRun *run)
+{
+    int64_t since_ns = qm_run_now_ns() - (run->stop_by_ns - STOP_MS * QM_NS_PER_MS);
+
+    if (since_ns >= (run->store_lost ? STOP_STORE_MS : STOP_ASK_MS) * QM_NS_PER_MS)
+        return false;
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        if (run->markets[i].asking > 0 || qm_run_resync_is_awaited(&run->markets[i]))
+            return true;
+    }
+    return false;
+}
+
+/* save_at_end saves the grids and marks of the markets of which all is known, and tells which are not. */
+static void
+save_at_end(QmRun *run)
+{
+    for (size_t i = 0; i < run->market_count; i++)
+    {
+        QmRunMarket *market = &run->markets[i];
+        bool saved =
+            !run->store_lost && market->sync == QM_RUN_SYNCED && qm_run_market_save(market) && qm_run_mark_save(market);
+
+        if (market->owned && market->loaded && !saved && !is_awaited(run))
+            qm_log(&run->log,
+                   QM_LOG_WARN,
+                   "the grid's last state is not saved: the next start makes it from the orders",
+                   QM_LOG_MARKET(market));
+    }
 }
 
 /* wait_for_more waits until there is something to read, or something is due. */

@@ -376,6 +376,7 @@ extern bool qm_run_state_is_live(const char *state);
 /* run_resync.c */
 extern void qm_run_resync(QmRunMarket *market, const char *why);
 extern void qm_run_resync_advance(QmRunMarket *market);
+extern void qm_run_resync_hurry(QmRunMarket *market);
 extern bool qm_run_resync_is_awaited(const QmRunMarket *market);
 extern void qm_run_resync_answered(QmRunMarket *market, const QmExchangeAnswer *answer);
 

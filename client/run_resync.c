@@ -89,6 +89,15 @@ qm_run_resync_advance(QmRunMarket *market)
     ask_orders(market);
 }
 
+/* qm_run_resync_hurry has an ending instance ask for what may have been missed without a pause, however often that has failed. */
+void
+qm_run_resync_hurry(QmRunMarket *market)
+{
+    market->sync_pause_ms = 0;
+    if (market->sync == QM_RUN_STALE)
+        market->sync_due_ns = qm_run_now_ns();
+}
+
 /*
  * qm_run_resync_is_awaited tells whether an ending instance waits for a market, whose grid would not be saved as it is:
  * something may have been missed, and what is asked for has been answered, or has failed a few times at most.
@@ -96,10 +105,8 @@ qm_run_resync_advance(QmRunMarket *market)
 bool
 qm_run_resync_is_awaited(const QmRunMarket *market)
 {
-    const QmRun *run = market->run;
-
-    return market->owned && market->loaded && !run->store_lost && market->sync_pause_ms <= PAUSE_AWAITED_MS &&
-           (market->sync != QM_RUN_SYNCED || !qm_run_store_is_known(run));
+    return market->owned && market->loaded && market->sync_pause_ms <= PAUSE_AWAITED_MS &&
+           (market->sync != QM_RUN_SYNCED || market->trades_gap > 0 || !qm_run_store_is_known(market->run));
 }
 
 /* ask_orders asks for the open orders. */
@@ -359,11 +366,12 @@ synchronized(QmRunMarket *market)
     qm_run_account_drain(market->account);
 }
 
-/* again_later begins the synchronization anew after a pause. The log is told once why. */
+/* again_later begins the synchronization anew after a pause; without one where an answer was good and came too early. The log is told once why. */
 static void
 again_later(QmRunMarket *market, const QmExchangeAnswer *answer)
 {
-    bool anew = market->asked_anew || !market->owned;
+    bool told = answer != NULL && answer->outcome == QM_EXCHANGE_DONE;
+    bool anew = !market->owned || (market->asked_anew && told);
 
     for (size_t i = 0; i < market->order_count; i++)
         market->orders[i]->counted = false;
@@ -374,7 +382,7 @@ again_later(QmRunMarket *market, const QmExchangeAnswer *answer)
     if (anew)
         market->sync_pause_ms = 0;
     market->sync_due_ns = qm_run_now_ns() + market->sync_pause_ms * QM_NS_PER_MS;
-    if (answer == NULL || answer->outcome == QM_EXCHANGE_DONE)
+    if (answer == NULL || told)
         return;
     qm_log(&market->run->log,
            strcmp(market->sync_said, answer->message) == 0 ? QM_LOG_DEBUG : QM_LOG_WARN,
