@@ -102,8 +102,7 @@ test_ends(void **state)
 {
     (void) state;
     open_at("/ws");
-    for (int i = 0; i < 12; i++)
-        qt_talk_say(&talk, "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":1}");
+    qt_talk_say_often(&talk, "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":1}", 12);
     while (qt_talk_hear(&talk) != NULL)
         ;
     assert_int_equal(talk.last, QM_WS_CLOSE);

@@ -78,6 +78,19 @@ qt_talk_say(QtTalk *talk, const char *text)
     qt_talk_frame(talk, QM_WS_OP_TEXT, text);
 }
 
+void
+qt_talk_say_often(QtTalk *talk, const char *text, int times)
+{
+    static const uint8_t mask[4] = {0x12, 0x34, 0x56, 0x78};
+    char *frames = malloc((size_t) times * (strlen(text) + QM_WS_HEADER_MAX));
+    size_t length = 0;
+
+    for (int i = 0; i < times; i++)
+        length += qm_ws_frame(frames + length, QM_WS_OP_TEXT, text, strlen(text), mask);
+    assert_int_equal(send(talk->fd, frames, length, MSG_NOSIGNAL), length);
+    free(frames);
+}
+
 QmWsKind
 qt_talk_kind(QtTalk *talk)
 {

@@ -19,6 +19,8 @@ typedef struct QtTalk
 extern void qt_talk_open(QtTalk *talk, int port, const char *path);
 extern void qt_talk_close(QtTalk *talk);
 extern void qt_talk_say(QtTalk *talk, const char *text);
+/* qt_talk_say_often says a text so many times in one go, as the other end may hang up in the middle. */
+extern void qt_talk_say_often(QtTalk *talk, const char *text, int times);
 extern void qt_talk_frame(QtTalk *talk, QmWsOpcode opcode, const char *payload);
 /* qt_talk_hear waits for the next text and returns it; NULL when the connection ends, or says goodbye, first. */
 extern json_t *qt_talk_hear(QtTalk *talk);
