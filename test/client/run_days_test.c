@@ -137,9 +137,8 @@ a_ban_told_by_the_stream_is_waited_for(void **state)
     qt_trader_fault(&trader,
                     "{\"kind\": \"limited\", \"endpoint\": \"stream\", \"value\": 418, \"count\": 1, \"wait_s\": 4, "
                     "\"in_ms\": 1200000}");
+    qt_trader_fault(&trader, "{\"kind\": \"kill_streams\", \"count\": 1, \"in_ms\": 1260000}");
     pid = qt_trader_run(&trader);
-    qt_trader_until_step(&trader, 80);
-    (void) qt_paper_admin(&trader.paper, "POST", "kill", NULL);
     qt_trader_until_said(&trader, "has shut this address out", 1);
     told_ms = heard_ms = qt_paper_now_ms();
     requests = struck();
