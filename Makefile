@@ -6,7 +6,7 @@
 #   make installcheck       tests of what is installed
 #   make demo               three instances that trade one account at a paper exchange; one is killed on the way
 #   make demo-locks         the locks at work, and a book of orders without an exchange
-#   make bench              figures beside what people use instead, into docs/benchmarks; BENCH=short takes a few minutes
+#   make bench              figures beside what people use instead, into docs/benchmarks; BENCH=short takes two minutes, and writes into tmp_check/bench
 #   make stress             faults and races at length, the client's links cut after almost every byte
 #   make overnight          three instances for half an hour, a million orders; memory and descriptors must stay flat
 #   make fuzz RUNS=n        inputs that nobody would think of, a million unless told
@@ -87,7 +87,7 @@ demo-locks: prepare
 bench: prepare
 	$(call build,ASSERT=)
 	test/bench/run $(BENCH)
-	test/bench/report tmp_check/bench.csv
+	test/bench/report tmp_check/bench.csv $(if $(filter short,$(BENCH)),tmp_check/bench)
 
 stress: prepare
 	$(call build,ASSERT=1)

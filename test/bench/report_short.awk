@@ -26,7 +26,8 @@ function short_job(j, heading, lost, which,   i, n, list, name, at, head) {
 }
 
 # in_short writes the first page. A reader who stops here knows what to expect.
-function in_short(   i) {
+function in_short(   i, unsure) {
+    unsure = tally["too few rounds to tell"]
     print "\n## In short\n"
     print "The first figure tells whether a contender is right at all: holders are stopped in mid-work beyond their TTL, and what was lost or"
     print "sent twice is counted. Then how long others waited for a stopped holder, and how fast all is when nobody stops. Nothing is done"
@@ -34,8 +35,9 @@ function in_short(   i) {
     short_job("section", "a guarded critical section", "updates lost", "quantmesh-block quantmesh-session quantmesh-lease quantmesh-lease-unguarded advisory-session lease-table redis redis-always etcd")
     short_job("order", "a guarded order, stored on the disk", "sent twice", "place place-batch insert advisory-insert lease-table-insert redis-insert redis-always-insert etcd-insert")
     if (!nrows) return
-    printf "Of the design's %d targets that were measured, %d are met, %d lie within their interval (another run may tell otherwise), %d are missed%s\n", \
-        judged, tally["met"], tally["within the interval"], tally["**missed**"], tally["**missed**"] ? ":\n" : "."
+    printf "Of the design's %d targets that were measured, %d are met, %d lie within their interval (another run may tell otherwise), %s%d are missed%s\n", \
+        judged, tally["met"], tally["within the interval"], unsure ? unsure " had too few rounds to tell, " : "", \
+        tally["**missed**"], tally["**missed**"] ? ":\n" : "."
     for (i = 1; i <= nrows; i++)
         if (verdicts[i] == "**missed**") print "- " missed_text(rows[i])
 }
