@@ -61,34 +61,36 @@ qt_talk_close(QtTalk *talk)
     talk->heard = NULL;
 }
 
+/* send_frames sends a frame so many times in one go. */
+static void
+send_frames(QtTalk *talk, QmWsOpcode opcode, const char *payload, int times)
+{
+    static const uint8_t mask[4] = {0x12, 0x34, 0x56, 0x78};
+    char *frames = malloc((size_t) times * (strlen(payload) + QM_WS_HEADER_MAX));
+    size_t length = 0;
+
+    for (int i = 0; i < times; i++)
+        length += qm_ws_frame(frames + length, opcode, payload, strlen(payload), mask);
+    assert_int_equal(send(talk->fd, frames, length, MSG_NOSIGNAL), length);
+    free(frames);
+}
+
 void
 qt_talk_frame(QtTalk *talk, QmWsOpcode opcode, const char *payload)
 {
-    static const uint8_t mask[4] = {0x12, 0x34, 0x56, 0x78};
-    char *frame = malloc(strlen(payload) + QM_WS_HEADER_MAX);
-    size_t length = qm_ws_frame(frame, opcode, payload, strlen(payload), mask);
-
-    assert_int_equal(send(talk->fd, frame, length, MSG_NOSIGNAL), length);
-    free(frame);
+    send_frames(talk, opcode, payload, 1);
 }
 
 void
 qt_talk_say(QtTalk *talk, const char *text)
 {
-    qt_talk_frame(talk, QM_WS_OP_TEXT, text);
+    qt_talk_say_often(talk, text, 1);
 }
 
 void
 qt_talk_say_often(QtTalk *talk, const char *text, int times)
 {
-    static const uint8_t mask[4] = {0x12, 0x34, 0x56, 0x78};
-    char *frames = malloc((size_t) times * (strlen(text) + QM_WS_HEADER_MAX));
-    size_t length = 0;
-
-    for (int i = 0; i < times; i++)
-        length += qm_ws_frame(frames + length, QM_WS_OP_TEXT, text, strlen(text), mask);
-    assert_int_equal(send(talk->fd, frames, length, MSG_NOSIGNAL), length);
-    free(frames);
+    send_frames(talk, QM_WS_OP_TEXT, text, times);
 }
 
 QmWsKind
