@@ -382,7 +382,7 @@ save_at_end(QmRun *run)
         if (market->owned && market->loaded && !saved && !is_awaited(run))
             qm_log(&run->log,
                    QM_LOG_WARN,
-                   "the grid's last state is not saved: the next start makes it from the orders",
+                   "the last state is not saved: the next start makes it from the orders",
                    QM_LOG_MARKET(market));
     }
 }

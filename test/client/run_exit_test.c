@@ -314,7 +314,7 @@ an_exchange_that_tells_nothing_is_not_waited_for(void **state)
     kill(pid, SIGTERM);
     assert_int_equal(qt_trader_end(pid), 0);
     assert_in_range(qt_trader_logged(&trader, "not synchronized yet") - failed, 4, 5);
-    assert_int_equal(qt_trader_said(&trader, " warn ", "the grid's last state is not saved", OF_MARKET), 1);
+    assert_int_equal(qt_trader_said(&trader, " warn ", "the last state is not saved", OF_MARKET), 1);
     qt_trader_stop(&trader);
 }
 
