@@ -27,9 +27,14 @@ machine_facts() {
         fact "Redis" "$(redis-server --version | sed -E 's/.*v=([0-9.]+).*/\1/'), Unix socket, no snapshots; where a table says always: appendonly yes, appendfsync always"
         fact "etcd" "$(etcd --version | sed -n 's/^etcd Version: //p'), one node, defaults, TCP on the loopback address"
     fi
-    fact "pairs of the parts inside PostgreSQL" "$pairs of $seconds s; of a trading instance, rounds of $trade_orders orders; spread over $laps laps through all parts"
-    fact "rounds of the contenders" "$contend_rounds of $contend_seconds s, forwards and backwards in turn; $laps laps"
+    fact "pairs of the parts inside PostgreSQL" "$pairs of $seconds s; of a trading instance, rounds of $trade_orders orders; $(in_laps)"
+    fact "rounds of the contenders" "$contend_rounds of $contend_seconds s, forwards and backwards in turn; $(in_laps)"
     fact "finished orders in the parts about history" "$history"
+}
+
+# in_laps says over how many laps the measurements are spread.
+in_laps() {
+    if ((laps == 1)); then echo "all in one lap"; else echo "spread over $laps laps through all parts"; fi
 }
 
 # machine_settle waits up to five minutes until the machine has nothing else to do: figures of a busy one are worth little.

@@ -144,7 +144,7 @@ END {
     judge()
     print "# Benchmarks: the report\n"
     print "Written by `make bench` from its own figures; nothing here is typed by hand. What it means is in [README.md](README.md); every run is in [" csv "](" csv ")."
-    if (fact["mode"] == "short") print "\n**Short mode: a few minutes for everything. These figures show that the benchmarks work; they are no basis for a decision.**"
+    if (fact["mode"] == "short") print "\n**Short mode: less than two minutes for everything. These figures show that the benchmarks work; they are no basis for a decision.**"
     split(fact["load average at the start"], load, " "); split(fact["processor"], part, ", ")
     if (load[1] > 0.5 * (part[2] + 0)) print "\n**The machine was busy with something else when this began: see its load average. Rates and times are no basis for a decision; what is lost in the audit does not depend on it.**"
     in_short()
@@ -156,8 +156,9 @@ END {
     others()
     print "\n## Rates and latencies\n"
     print "A commit that has written something waits for the disk (fsync on). Every client is a process with a key of its own."
-    print "¹ A step does several at once; its latencies are of the whole step, its rate of one section or order."
     print "Nothing is done in a section, and no guard() is called in a lease's: these are the rates of the locks alone."
+    print ""
+    print "¹ A step does several at once; its latencies are of the whole step, its rate of one section or order."
     print "² One statement takes the lock and its commit gives it back: the section is what the server does in it. Around a client's work"
     print "it takes two round trips more, as the line below the first shows; that form is the one in the audit."
     print "³ Lost updates or duplicates in the audit above; –: not in it."
