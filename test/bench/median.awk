@@ -19,3 +19,23 @@ function interval(n,   i, choose, below) {
         choose = choose * (n - i) / (i + 1)
     }
 }
+
+# bounds sorts n values, and sets low and high: the interval of the sign test, widened to the medians of the first, the middle
+# and the last third of the values in the order in which they were measured. In a full run these are its laps. Values of one
+# lap are more alike than those of different laps, which the sign test does not know: by it alone two runs would differ by more
+# than their intervals say.
+function bounds(a, n,   lap, i, count, part, mid) {
+    low = high = ""
+    for (lap = 0; lap < 3 && n >= 9; lap++) {
+        count = 0
+        for (i = int(lap * n / 3) + 1; i <= int((lap + 1) * n / 3); i++) part[++count] = a[i]
+        sort(part, count)
+        mid = median(part, count)
+        if (low == "" || mid < low) low = mid
+        if (high == "" || mid > high) high = mid
+    }
+    sort(a, n)
+    interval(n)
+    if (low == "" || a[k] < low) low = a[k]
+    if (high == "" || a[n + 1 - k] > high) high = a[n + 1 - k]
+}

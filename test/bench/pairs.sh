@@ -53,11 +53,11 @@ summarize() {
         cat <<'AWK'
         { n++; ours[n] = $1; theirs[n] = $2; ratio[n] = $1 / $2; ours_cpu[n] = $3; theirs_cpu[n] = $4 }
         END {
-            sort(ours, n); sort(theirs, n); sort(ratio, n); sort(ours_cpu, n); sort(theirs_cpu, n)
-            interval(n)
-            range = sprintf("[%.3f, %.3f] at %.1f %%", ratio[k], ratio[n + 1 - k], 100 * confidence)
+            sort(ours, n); sort(theirs, n); sort(ours_cpu, n); sort(theirs_cpu, n)
+            bounds(ratio, n)
+            range = sprintf("[%.3f, %.3f] at %.1f %%", low, high, 100 * confidence)
             cpu = sprintf("%.1f / %.1f", median(ours_cpu, n), median(theirs_cpu, n))
-            verdict = ratio[k] >= target ? "met" : ratio[n + 1 - k] >= target ? "within" : "missed"
+            verdict = low >= target ? "met" : high >= target ? "within" : "missed"
             verdict = target == "" ? "" : sprintf("%.2f %s", target, verdict)
             printf "%9.0f %9.0f %7.3f   %-26s %-13s %s\n", median(ours, n), median(theirs, n), median(ratio, n), range, cpu, verdict
         }

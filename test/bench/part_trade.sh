@@ -101,10 +101,10 @@ trade_summary() {
                 ours[i] = value["coordinated", i]; theirs[i] = value["standalone", i]
                 more[i] = 100 * (ours[i] - theirs[i]) / theirs[i]
             }
-            sort(ours, rounds); sort(theirs, rounds); sort(more, rounds); interval(rounds)
+            sort(ours, rounds); sort(theirs, rounds); bounds(more, rounds)
             printf "%-36s %10.0f %10.0f", label, median(ours, rounds), median(theirs, rounds)
-            if (whole) printf "   %+.2f %% [%+.2f, %+.2f] at %.1f %%, target 3 %%: %s", median(more, rounds), more[k], more[rounds + 1 - k], \
-                100 * confidence, more[rounds + 1 - k] <= 3 ? "met" : more[k] <= 3 ? "within" : "missed"
+            if (whole) printf "   %+.2f %% [%+.2f, %+.2f] at %.1f %%, target 3 %%: %s", median(more, rounds), low, high, \
+                100 * confidence, high <= 3 ? "met" : low <= 3 ? "within" : "missed"
             printf "\n"
         }
 AWK

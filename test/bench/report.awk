@@ -55,9 +55,8 @@ function middle(key,   i, a) {
 function compare(ours, theirs,   i, a) {
     if (!(ours in runs) || !(theirs in runs) || runs[ours] != runs[theirs]) return 0
     for (i = 1; i <= runs[ours]; i++) a[i] = value[ours, i] / value[theirs, i]
-    sort(a, runs[ours])
-    interval(runs[ours])
-    ratio = median(a, runs[ours]); low = a[k]; high = a[runs[ours] + 1 - k]; sure = 100 * confidence
+    bounds(a, runs[ours])
+    ratio = median(a, runs[ours]); sure = 100 * confidence
     return 1
 }
 
@@ -101,9 +100,8 @@ function beside(text, ours, theirs, unit) {
 function target_most(text, key, unit, limit,   i, a) {
     if (!(key in runs)) return
     for (i = 1; i <= runs[key]; i++) a[i] = value[key, i] + 0
-    sort(a, runs[key])
-    interval(runs[key])
-    low = a[k]; high = a[runs[key] + 1 - k]; sure = 100 * confidence
+    bounds(a, runs[key])
+    sure = 100 * confidence
     row(sprintf("| %s | %s %s | | | %s | ≤ %s %s |", text, number(middle(key)), unit, range_text(), limit, unit), verdict_most(limit))
 }
 
