@@ -19,6 +19,7 @@ PG_FUNCTION_INFO_V1(qm_lock_market);
 #define LOCK_TEXT_MAX 320
 
 static int request_locks = 0; /* that this transaction has asked for */
+static bool any_lock = false; /* whether it has had one of ours, though it may have ended with a savepoint */
 
 static uint64 hash_of(const char *account, const char *rest);
 static LockAcquireResult acquire(const LOCKTAG *tag, LOCKMODE mode, bool dont_wait);
@@ -94,11 +95,19 @@ qm_assigning_try_lock(void)
     return acquire(&tag, ExclusiveLock, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* qm_market_lock_end_xact forgets how many requests were locked: the server lets go of them. */
+/* qm_market_lock_any says whether this transaction has had a lock of a market, a request or of who assigns. */
+bool
+qm_market_lock_any(void)
+{
+    return any_lock;
+}
+
+/* qm_market_lock_end_xact forgets what was locked: the server lets go of it. */
 void
 qm_market_lock_end_xact(void)
 {
     request_locks = 0;
+    any_lock = false;
 }
 
 /* hash_of hashes an account and a name in it; a colon cannot be in an account. */
@@ -118,6 +127,7 @@ acquire(const LOCKTAG *tag, LOCKMODE mode, bool dont_wait)
     ResourceOwner caller_owner = CurrentResourceOwner;
     LockAcquireResult result;
 
+    any_lock = true;
     CurrentResourceOwner = CurTransactionResourceOwner;
     result = LockAcquire(tag, mode, false, dont_wait);
     CurrentResourceOwner = caller_owner;

@@ -18,6 +18,7 @@ extern void qm_market_tag(const char *account, const char *symbol, LOCKTAG *tag)
 extern void qm_market_lock_shared(const char *account, const char *symbol);
 extern bool qm_market_try_lock(const char *account, const char *symbol);
 extern bool qm_assigning_try_lock(void);
+extern bool qm_market_lock_any(void);
 extern void qm_market_lock_end_xact(void);
 extern bool qm_request_lock(const char *account, const char *request_id);
 

@@ -71,6 +71,8 @@ at_xact_event(XactEvent event, void *arg)
             refuse_prepare();
             break;
         case XACT_EVENT_PREPARE:
+            qm_order_metric_end_xact(false); /* nothing counts, but there is memory that goes */
+            break;
         case XACT_EVENT_PARALLEL_PRE_COMMIT:
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
@@ -86,15 +88,18 @@ at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_leve
         qm_hold_check_sessions();
 }
 
-/* refuse_prepare errors with 0A000: a prepared transaction would keep its locks without a holder, a TTL or a guard. */
+/*
+ * refuse_prepare errors with 0A000: a prepared transaction would keep its locks without a holder, a TTL or a guard; and a
+ * market's, which an order takes that is denied as well, would let nobody halt it.
+ */
 static void
 refuse_prepare(void)
 {
-    if (qm_hold_any() || qm_guard_any() || qm_exposure_any() || qm_order_metric_pending())
+    if (qm_hold_any() || qm_guard_any() || qm_exposure_any() || qm_order_metric_pending() || qm_market_lock_any())
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("cannot PREPARE a transaction of a session that holds quantmesh locks, guards or lease "
-                        "releases, or changed orders"),
+                        "releases, or placed or changed orders"),
                  errhint("Use COMMIT, or unlock session locks first.")));
 }
 

@@ -39,6 +39,26 @@ for my $calls (
 	$session->query('ROLLBACK') if $sqlstate ne '';
 }
 
+# What has ended with a savepoint, or was denied, leaves nothing in the session that a prepared transaction would take away
+# from under it, and no lock of a market that would keep everybody from halting it.
+qm_limits($session, 'BTCUSDT', max_open_orders => 2);
+for my $calls (
+	'SAVEPOINT s; ' . qm_place_sql(price => 61000) . '; ROLLBACK TO s',
+	qm_place_sql(price => '61000.001'),
+	qq{SAVEPOINT s; SELECT quantmesh.apply_report('binance', 'BTCUSDT', '$placed->{client_order_id}', trade_id => '1', last_quantity => 0.001, last_price => 65000); ROLLBACK TO s})
+{
+	$session->query("BEGIN; $calls");
+	my $sqlstate = $session->attempt(q{PREPARE TRANSACTION 'p'});
+	my $halted = $other->attempt(q{SET statement_timeout = '10 s'; SELECT quantmesh.halt('binance', 'BTCUSDT', reason => 'test'); SELECT quantmesh.resume('binance', 'BTCUSDT', reason => 'test')});
+	is($halted, '', "a market can be halted after PREPARE TRANSACTION of $calls");
+	$session->attempt($sqlstate eq '' ? q{ROLLBACK PREPARED 'p'} : 'ROLLBACK');
+	is($other->query('SELECT count(*) FROM pg_prepared_xacts'), '0', '... and nothing stays prepared');
+	my $next = qm_place($session, price => 62000);
+	is($next->{outcome}, 'placed', '... and the session goes on');
+	qm_end($session, $next);
+}
+qm_limits($session, 'BTCUSDT', max_open_orders => 1);
+
 # DROP EXTENSION.
 my @drops = ('DROP EXTENSION quantmesh', 'DROP EXTENSION quantmesh CASCADE', 'DROP EXTENSION IF EXISTS pgtap, quantmesh');
 
@@ -71,7 +91,7 @@ my $owner = qm_session($node, 'owner', user => 'owner');
 is($owner->attempt('SET quantmesh.allow_drop = on'), '42501', 'an ordinary role cannot insist');
 $owner->quit;
 is($session->attempt('BEGIN; SET LOCAL quantmesh.allow_drop = on; DROP EXTENSION quantmesh; ROLLBACK'), '', 'a superuser can insist');
-is($session->query(q{SELECT count(*) FROM quantmesh.orders}), '1', '... and roll back');
+is($session->query(q{SELECT count(*) FROM quantmesh.orders WHERE live}), '1', '... and roll back');
 is(qm_row($session, qm_place_sql(request_id => 'r'))->{replayed}, 't', '... and everything works as before');
 
 # An order that has ended holds nobody up.
