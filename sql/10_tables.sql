@@ -58,5 +58,5 @@ COMMENT ON COLUMN quantmesh.force_unlock_log.reason IS 'The reason that was give
 COMMENT ON COLUMN quantmesh.force_unlock_log.freed IS 'Whether the lock was free when force_unlock returned.';
 
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.fence_floor', '');
-SELECT pg_catalog.pg_extension_config_dump('quantmesh.role_right', '');
+SELECT pg_catalog.pg_extension_config_dump('quantmesh.role_right', 'WHERE role IN (SELECT oid FROM pg_catalog.pg_roles)'); -- the number of a dropped role can be another role's where it is restored
 SELECT pg_catalog.pg_extension_config_dump('quantmesh.force_unlock_log', '');
