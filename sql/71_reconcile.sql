@@ -43,6 +43,7 @@ CREATE FUNCTION quantmesh.watch_blind_markets() RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     market record;
+    is_seen boolean;
     changed bigint := 0;
 BEGIN
     FOR market IN
@@ -56,10 +57,13 @@ BEGIN
             ORDER BY r.run_id DESC LIMIT 1) AS c ON true
         WHERE m.blind_after IS NOT NULL AND m.trading_state <> 'halted'
     LOOP
-        IF market.trading_state = 'active' AND market.seen_at + market.blind_after < clock_timestamp() THEN
+        -- Neither longer ago nor further ahead: a clock that was set back must not make anybody believe for hours that all was seen.
+        is_seen := market.seen_at BETWEEN clock_timestamp() - market.blind_after AND clock_timestamp() + market.blind_after;
+        IF market.trading_state = 'active' AND NOT is_seen THEN
             PERFORM quantmesh.reduce_market(market.account, market.symbol, 'blind: no clean reconciliation since ' || market.seen_at);
             changed := changed + 1;
-        ELSIF market.trading_state = 'reducing' AND market.state_reason LIKE 'blind: %' AND market.seen_at > market.state_set_at THEN
+        ELSIF market.trading_state = 'reducing' AND market.state_reason LIKE 'blind: %' AND is_seen
+              AND (market.seen_at > market.state_set_at OR market.state_set_at > clock_timestamp()) THEN
             -- An operator may have halted it since its row was read.
             UPDATE quantmesh.market AS m SET trading_state = 'active', state_reason = NULL, state_set_by = NULL, state_set_at = NULL
                 WHERE m.account = market.account AND m.symbol = market.symbol AND m.trading_state = 'reducing' AND m.state_reason LIKE 'blind: %';
@@ -94,11 +98,14 @@ DECLARE
     made bigint;
     more bigint;
 BEGIN
+    -- Times that lie ahead are those of a clock that was set back since, and hold nothing up here.
+
     -- A snapshot that comes too late would be compared with what has moved on: it is asked for anew. A task that somebody is
     -- just answering is his.
     UPDATE quantmesh.task AS t SET state = 'expired', finished_at = clock_timestamp()
         FROM (SELECT k.account, k.task_id FROM quantmesh.task AS k
-              WHERE k.finished_at IS NULL AND k.kind = 'snapshot' AND k.state = 'taken' AND k.owned_until < clock_timestamp()
+              WHERE k.finished_at IS NULL AND k.kind = 'snapshot' AND k.state = 'taken'
+                AND NOT k.owned_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '30 s'
               FOR UPDATE SKIP LOCKED) AS late
         WHERE t.account = late.account AND t.task_id = late.task_id;
 
@@ -110,7 +117,7 @@ BEGIN
         JOIN quantmesh.market AS m ON m.account = o.account AND m.symbol = o.symbol AND m.policy <> 'report'
         WHERE o.state = 'unknown'
           AND NOT EXISTS (SELECT FROM quantmesh.task AS t WHERE t.account = o.account AND t.order_id = o.order_id
-                          AND (t.finished_at IS NULL OR t.finished_at > clock_timestamp() - interval '2 s'))
+                          AND (t.finished_at IS NULL OR t.finished_at BETWEEN clock_timestamp() - interval '2 s' AND clock_timestamp()))
           AND (SELECT count(*) FROM quantmesh.task AS t WHERE t.account = o.account AND t.order_id = o.order_id AND t.state = 'absent'
                AND t.taken_at > o.updated_at AND t.taken_at > o.send_before + acceptance) < 3
         ON CONFLICT (account, symbol, kind, subject) WHERE finished_at IS NULL DO NOTHING;
@@ -124,7 +131,7 @@ BEGIN
         FROM quantmesh.market AS m
         LEFT JOIN LATERAL (
             SELECT t.finished_at FROM quantmesh.task AS t
-            WHERE t.account = m.account AND t.symbol = m.symbol AND t.kind = 'snapshot' AND t.finished_at IS NOT NULL
+            WHERE t.account = m.account AND t.symbol = m.symbol AND t.kind = 'snapshot' AND t.finished_at <= clock_timestamp()
             ORDER BY t.finished_at DESC LIMIT 1) AS last ON true
         LEFT JOIN LATERAL (
             SELECT f.trade_id, f.executed_at

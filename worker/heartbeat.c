@@ -121,7 +121,8 @@ give_out(const QmInstance *instance, int64 room, ReturnSetInfo *result)
         {"WITH free AS MATERIALIZED ("
          "SELECT t.account, t.task_id FROM quantmesh.task AS t "
          "WHERE t.finished_at IS NULL AND t.addressee IS NULL AND (t.not_before IS NULL OR t.not_before <= $3) "
-         "AND (t.state = 'open' OR t.kind <> 'snapshot' AND t.owned_until <= $3) "
+         "AND (t.state = 'open' OR t.kind <> 'snapshot' AND (t.owned_until <= $3 OR t.owned_until > $3 + " TASK_OWNED
+         ")) "
          "AND EXISTS (SELECT FROM quantmesh.assignment AS a WHERE a.account = t.account AND a.symbol = t.symbol "
          "AND a.ended_at IS NULL AND a.instance = $1 AND a.epoch = $2) "
          "ORDER BY t.task_id LIMIT $4 FOR NO KEY UPDATE OF t SKIP LOCKED) "

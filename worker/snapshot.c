@@ -66,7 +66,8 @@ qm_request_snapshot(PG_FUNCTION_ARGS)
     static const char function[] = "quantmesh.request_snapshot()";
     static QmQuery expire = {"UPDATE quantmesh.task SET state = 'expired', finished_at = pg_catalog.clock_timestamp() "
                              "WHERE account = $1 AND symbol = $2 AND kind = 'snapshot' AND finished_at IS NULL "
-                             "AND state = 'taken' AND owned_until < pg_catalog.clock_timestamp()",
+                             "AND state = 'taken' AND NOT owned_until BETWEEN pg_catalog.clock_timestamp() "
+                             "AND pg_catalog.clock_timestamp() + interval '30 s'",
                              2,
                              {TEXTOID, TEXTOID}};
     static QmQuery take =

@@ -3,7 +3,7 @@
 \set ON_ERROR_ROLLBACK off
 \ir rows_eq.psql
 
-SELECT plan(46);
+SELECT plan(52);
 
 CREATE FUNCTION pg_temp.market(symbol text, policy text DEFAULT 'repair', account text DEFAULT 'more') RETURNS void LANGUAGE sql AS $$
     SELECT quantmesh.set_market($3, $1, tick_size => 0.01, step_size => 0.001, base_asset => 'BASE' || $1, quote_asset => 'USDT');
@@ -169,6 +169,36 @@ SELECT (quantmesh.apply_report('more', 'CURSOR', :'late', 'c9', state => 'cancel
 SELECT pg_temp.submit('CURSOR', '[]', pg_temp.trade('2', 'c9')) \gset
 SELECT matches(pg_temp.pass('CURSOR'), 'LATE_FILL book repaired', 'once the order is known, it is booked');
 SELECT is(pg_temp.cursor(), '3', 'and the next snapshot goes on');
+
+-- A clock that was an hour ahead and was set back: what it has written holds nothing up, and nobody takes it for new.
+SELECT pg_temp.market('CLOCK') \gset
+SELECT quantmesh.set_reconcile('more', 'CLOCK', every => '1 hour', blind_after => '1 min') \gset
+INSERT INTO quantmesh.assignment (account, symbol, assignment_id, instance, epoch, reason, since) VALUES ('more', 'CLOCK', quantmesh.next_id(), 'waiter', 7, 'hashed', now());
+-- Withdraws the snapshots that are due, as of so much later, and returns how many there were.
+CREATE FUNCTION pg_temp.due(later interval) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE due bigint;
+BEGIN
+    PERFORM quantmesh.make_tasks();
+    UPDATE quantmesh.task SET state = 'withdrawn', finished_at = clock_timestamp() + later WHERE account = 'more' AND symbol = 'CLOCK' AND kind = 'snapshot' AND finished_at IS NULL;
+    GET DIAGNOSTICS due = ROW_COUNT;
+    RETURN due;
+END $$;
+SELECT is(pg_temp.due('1 hour'), 1::bigint, 'a snapshot is due');
+SELECT is(pg_temp.due('0'), 1::bigint, 'and another, since the first has ended in an hour');
+SELECT is(pg_temp.due('0'), 0::bigint, 'but no more');
+SELECT quantmesh.request_snapshot('more', 'CLOCK') \gset
+UPDATE quantmesh.task SET owned_until = owned_until + interval '1 hour' WHERE account = 'more' AND symbol = 'CLOCK' AND state = 'taken';
+SELECT ok(quantmesh.request_snapshot('more', 'CLOCK') IS NOT NULL, 'one that is taken for an hour is given out again');
+SELECT order_id AS clock, fence AS clock_fence FROM quantmesh.place_order('more', 'CLOCK', 'buy', 100, 1) \gset
+SELECT (quantmesh.resolve_submission('more', :clock, :clock_fence, 'unknown')).state \gset
+INSERT INTO quantmesh.task (account, task_id, kind, symbol, subject, order_id, state, taken_at, owned_until, finished_at)
+    SELECT 'more', quantmesh.next_id(), 'query_order', 'CLOCK', :clock::text, :clock, 'absent', t, t, t FROM (SELECT now() + interval '1 hour') AS c (t);
+SELECT quantmesh.make_tasks() \gset
+SELECT is((SELECT count(*) FROM quantmesh.task WHERE account = 'more' AND order_id = :clock AND finished_at IS NULL), 1::bigint, 'an order is asked for');
+INSERT INTO quantmesh.reconcile_run (account, run_id, symbol, status, policy, started_at, finished_at, orders, remote_orders, trades, matched, deferred, findings, repaired, asked, resolved, counts)
+    VALUES ('more', quantmesh.next_id(), 'CLOCK', 'clean', 'repair', now(), now() + interval '1 hour', 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}');
+SELECT count(quantmesh.watch_blind_markets()) FROM generate_series(1, 3) \gset
+SELECT is((SELECT trading_state FROM quantmesh.market WHERE account = 'more' AND symbol = 'CLOCK'), 'reducing', 'a market that was seen in an hour is blind');
 
 -- Tasks of the past cost nothing.
 SELECT count(pg_temp.market(s, account => 'long')::text) FROM unnest(ARRAY['L1', 'L2']) AS s \gset

@@ -98,9 +98,10 @@ market('BLIND', 1);
 $session->query(q{SELECT quantmesh.set_reconcile('x', 'BLIND', blind_after => '1 ms')});
 my $state = q{SELECT trading_state FROM quantmesh.market WHERE symbol = 'BLIND'};
 ok(qm_wait($session, $state, 'reducing'), 'a blind market is reducing');
+$session->query(q{SELECT quantmesh.set_reconcile('x', 'BLIND', blind_after => '1 h')});
 $holder->query(q{BEGIN; SELECT count(*) FROM quantmesh.halt('x', 'BLIND', 'enough')});
 $session->query(q{INSERT INTO quantmesh.reconcile_run (account, run_id, symbol, status, policy, started_at, finished_at, orders, remote_orders, trades, matched, deferred, findings, repaired, asked, resolved, counts)
-	VALUES ('x', quantmesh.next_id(), 'BLIND', 'clean', 'repair', clock_timestamp(), clock_timestamp() + interval '1 hour', 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}')});
+	VALUES ('x', quantmesh.next_id(), 'BLIND', 'clean', 'repair', clock_timestamp(), clock_timestamp(), 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}')});
 ok(qm_wait($session, $waits), 'it has been seen again, and waits for an operator who is about to halt it');
 my $passes = $session->query(q{SELECT passes FROM quantmesh.workers WHERE kind = 'coordinator'});
 $holder->query('COMMIT');
