@@ -67,6 +67,7 @@ extern void qm_exposure_shmem_init(void);
  * qm_exposure_reserve does the same for one new order, if no limit is broken.
  */
 extern void qm_exposure_attach(void);
+extern void qm_exposure_forget(void);
 extern void qm_exposure_change(const char *account, const char *symbol, const QmExposure *change);
 extern bool qm_exposure_reserve(const char *account, const char *symbol, const QmExposure *order, bool must_reduce,
                                 const QmLimits *account_limits, const QmLimits *market_limits, QmBreachDetail *detail);

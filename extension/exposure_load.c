@@ -2,7 +2,8 @@
  * Reading exposure from the tables, once per database and start of the server.
  *
  * For each database's number an atomic names the table of orders that was read;
- * DROP and CREATE EXTENSION make another table, which is read again. Whoever
+ * DROP and CREATE EXTENSION make another table, which is read again, and before
+ * the first fence of this server in a database it is read again, too. Whoever
  * finds that it was not read does so under a lock of the server's lock manager,
  * in the class of market locks.
  */
@@ -38,6 +39,7 @@ static QmQuery read_positions = {
     .text = "SELECT account, symbol, sum(quantity) FROM quantmesh.position GROUP BY account, symbol",
 };
 
+static bool is_of_this_database(const QmMarketName *name);
 static void load(int database);
 static void forget_database(void);
 static void add_row(uint64 row, bool position);
@@ -75,6 +77,35 @@ qm_exposure_attach(void)
     if (pg_atomic_read_u32(&read_tables[database]) != qm_table_oid(QM_TABLE_ORDERS))
         load(database);
     LockRelease(&tag, ExclusiveLock, false);
+}
+
+/*
+ * qm_exposure_forget has the tables of this database read again by whoever needs
+ * the counters next. For a database in which nobody has changed an order since
+ * the server has it: a coordinator may have read it before a restore filled it.
+ */
+void
+qm_exposure_forget(void)
+{
+    int database = qm_market_numbers() - 1;
+    LOCKTAG tag;
+
+    /* A database without a number has not been read, and where there are only locks needs none. */
+    while (database > 0 && !is_of_this_database(qm_market_name(database)))
+        database--;
+    if (database <= 0)
+        return;
+    qm_market_tag("", "", &tag);
+    (void) LockAcquire(&tag, ExclusiveLock, false, false);
+    pg_atomic_write_u32(&read_tables[database], InvalidOid);
+    LockRelease(&tag, ExclusiveLock, false);
+}
+
+/* is_of_this_database tells whether a name is that of the database as a whole. */
+static bool
+is_of_this_database(const QmMarketName *name)
+{
+    return name->database == MyDatabaseId && name->account[0] == '\0' && name->symbol[0] == '\0';
 }
 
 /* load reads both tables. An error leaves the database unread. */

@@ -32,6 +32,7 @@
 #include "commands/dbcommands.h"
 #include "compat.h"
 #include "executor/tuptable.h"
+#include "exposure.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -101,6 +102,8 @@ qm_generation(void)
         generation = next_generation(&rows);
         if (rows.generation_ours < generation)
         {
+            if (!rows.ours)
+                qm_exposure_forget(); /* before anybody can have a fence, and change an order */
             record_generation(relation, generation, reason_of(&rows, generation));
             rows = read_floor(relation);
         }

@@ -181,6 +181,18 @@ my $live = $restored->query(q{SELECT count(*) FROM quantmesh.orders WHERE live A
 qm_limits($restored, 'BTCUSDT', max_open_orders => $live + 2);
 is(qm_room($restored, 3), 'placed placed denied/MAX_OPEN_ORDERS', 'restored orders count for the limits');
 
+# Also where a coordinator had looked at the tables while they were empty.
+my $watched = qm_node('watched', conf => "quantmesh.databases = ''");
+$watched->safe_psql('postgres', 'SELECT quantmesh.watch_instances()');
+$watched->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'postgres' ], 'restore into a database that a coordinator has seen');
+my $watching = qm_session($watched, 'watching');
+$live = $watching->query(q{SELECT count(*) FROM quantmesh.orders WHERE live AND symbol = 'BTCUSDT' AND account = 'binance'});
+$watching->query(q{SELECT quantmesh.trust_market(reason => 'compared')});
+qm_limits($watching, 'BTCUSDT', max_open_orders => $live + 2);
+is(qm_room($watching, 3), 'placed placed denied/MAX_OPEN_ORDERS', '... they count there, too');
+$watching->quit;
+$watched->stop;
+
 # A restore of an archive beside it, on a server that is told to trust what it has.
 $new->safe_psql('postgres', 'CREATE DATABASE third');
 $new->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'third', $archive ], 'pg_restore into another database');
