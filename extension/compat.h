@@ -51,6 +51,13 @@ extern bool pq_check_connection(void);
 #define qm_check_exprs(info) ((info)->ri_ConstraintExprs)
 #endif
 
+/* 17 has a timeout for whole transactions, which holds for background workers, too. Needs utils/guc.h. */
+#if PG_VERSION_NUM >= 170000
+#define qm_transaction_timeout_off() SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE)
+#else
+#define qm_transaction_timeout_off() ((void) 0)
+#endif
+
 /* What stands behind the declaration of a function that does not return; 18 has a word that stands before. */
 #if PG_VERSION_NUM >= 180000
 #define qm_noreturn __attribute__((noreturn))

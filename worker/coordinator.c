@@ -174,6 +174,7 @@ settle_down(void)
 
     for (size_t i = 0; i < lengthof(settings); i++)
         SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+    qm_transaction_timeout_off();
     pgstat_report_appname("quantmesh coordinator");
     turn_context = AllocSetContextCreate(TopMemoryContext, "quantmesh coordinator", ALLOCSET_DEFAULT_SIZES);
 }

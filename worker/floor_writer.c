@@ -10,6 +10,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 /* qm_floor_writer_main records what bgw_extra says, in the database that arg names. Its failure is in the log. */
@@ -23,6 +24,7 @@ qm_floor_writer_main(Datum arg)
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 
+    SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
     ForceSyncCommit();

@@ -50,6 +50,9 @@ for my $session (@sessions)
 $operator->query('ROLLBACK');
 all_grow('after raise_fence was rolled back');
 isnt($operator->query(q{SELECT quantmesh.raise_fence('meant')}), '', 'it can be raised again');
+$operator->query('ALTER DATABASE postgres SET default_transaction_read_only = on');
+is($operator->attempt(q{SELECT quantmesh.raise_fence('in a database whose sessions only read by default')}), '', '... also by a session that may write where most only read');
+$operator->query('ALTER DATABASE postgres RESET default_transaction_read_only');
 all_grow('after it was raised again');
 
 # DROP EXTENSION and CREATE EXTENSION: the table of generations goes, the fences must not return.
