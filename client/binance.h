@@ -8,6 +8,11 @@
 #include "binance_budget.h"
 #include "exchange.h"
 
+/* Binance's test system, with keys and play money of its own; as its documentation of the spot testnet has them. */
+#define QM_BINANCE_TESTNET_REST_URL "https://testnet.binance.vision"
+#define QM_BINANCE_TESTNET_WS_API_URL "wss://ws-api.testnet.binance.vision/ws-api/v3"
+#define QM_BINANCE_TESTNET_STREAM_URL "wss://stream.testnet.binance.vision"
+
 /* What is 0 or NULL takes its default. All texts are copied. */
 typedef struct QmBinanceOptions
 {

@@ -12,12 +12,6 @@
 #define DEFAULT_DSN "./data/quantmesh.db"
 #define UNUSED_SHOWN_MAX 2000 /* bytes of names in the warning */
 
-static void check_exchanges(QmLoad *load);
-static void check_credentials(QmLoad *load, const QmObject *object);
-static void check_secret(QmLoad *load, const QmObject *object, const char *name, const QmSecret *secret);
-static void name_exchanges(QmLoad *load);
-static bool is_used(const QmConfig *config, const char *exchange);
-static void check_exchange_name(QmLoad *load, const QmPlace *place, const char *path, const char *name);
 static void check_markets(QmLoad *load);
 static void check_market(QmLoad *load, size_t number);
 static void check_market_values(QmLoad *load, const QmObject *object, const QmMarketConfig *market);
@@ -28,17 +22,12 @@ static void check_lock(QmLoad *load);
 static void check_unused_lock(QmLoad *load, const char *section);
 static void check_risk(QmLoad *load);
 static void warn_unused(QmLoad *load);
-static void report(QmLoad *load, QmConfigSeverity severity, const char *path, QmFinding finding);
-static QmPlace place_of_section(const QmLoad *load, const char *path);
-static QmPlace place_of(const QmLoad *load, const char *path);
-static void report_in(QmLoad *load, const QmObject *object, const char *name, QmConfigSeverity severity,
-                      QmFinding finding);
 
 /* qm_load_check looks at the configuration as a whole. */
 void
 qm_load_check(QmLoad *load)
 {
-    check_exchanges(load);
+    qm_load_check_exchanges(load);
     check_markets(load);
     check_allocations(load);
     check_instance(load);
@@ -46,127 +35,6 @@ qm_load_check(QmLoad *load)
     check_lock(load);
     check_risk(load);
     warn_unused(load);
-}
-
-/*
- * check_exchanges looks at the exchanges that are used. The guides of the earlier
- * system show files without any; such a file is good for trying things out.
- */
-static void
-check_exchanges(QmLoad *load)
-{
-    QmConfig *config = load->config;
-    const QmObjects *exchanges = &load->objects[QM_SCOPE_EXCHANGE];
-    QmMarketConfig *markets = (QmMarketConfig *) config->markets;
-    QmPlace place = place_of(load, "app.current_exchange");
-
-    for (size_t i = 0; i < config->market_count; i++)
-        if (markets[i].exchange[0] == '\0')
-            markets[i].exchange = config->current_exchange;
-    if (config->current_exchange[0] != '\0')
-        check_exchange_name(load, &place, "app.current_exchange", config->current_exchange);
-    for (size_t i = 0; i < exchanges->count; i++)
-        if (is_used(config, config->exchanges[i].name))
-            check_credentials(load, &exchanges->items[i]);
-    if (exchanges->count > 0 || config->market_count == 0)
-        return;
-
-    name_exchanges(load);
-    report(load,
-           QM_CONFIG_WARNING,
-           "exchanges",
-           (QmFinding){"not there", NULL, NULL, "without api_key and secret_key only paper trading is possible"});
-    report(load,
-           QM_CONFIG_STOPS_LIVE,
-           "exchanges",
-           (QmFinding){"not there", NULL, NULL, "add the exchange with its api_key and secret_key"});
-}
-
-/* name_exchanges makes exchanges without keys, from the defaults, of those that markets name. */
-static void
-name_exchanges(QmLoad *load)
-{
-    QmConfig *config = load->config;
-    QmExchangeConfig *exchanges = qm_arena_alloc(load->arena, QM_CONFIG_EXCHANGES_MAX, sizeof(*exchanges));
-
-    if (exchanges == NULL)
-        return;
-    config->exchanges = exchanges;
-    for (size_t i = 0; i < config->market_count; i++)
-    {
-        const char *name = config->markets[i].exchange;
-
-        if (name[0] == '\0' || qm_config_exchange(config, name) != NULL)
-            continue;
-        if (config->exchange_count == QM_CONFIG_EXCHANGES_MAX)
-        {
-            report(load,
-                   QM_CONFIG_ERROR,
-                   "exchanges",
-                   (QmFinding){"too many", NULL, "at most " QM_NUMBER(QM_CONFIG_EXCHANGES_MAX), NULL});
-            return;
-        }
-        qm_exchange_default(load, &exchanges[config->exchange_count]);
-        exchanges[config->exchange_count++].name = name;
-    }
-}
-
-/* is_used tells whether the exchange is the current one, or some market's. */
-static bool
-is_used(const QmConfig *config, const char *exchange)
-{
-    if (strcmp(config->current_exchange, exchange) == 0)
-        return true;
-    for (size_t i = 0; i < config->market_count; i++)
-        if (strcmp(config->markets[i].exchange, exchange) == 0)
-            return true;
-    return false;
-}
-
-/* check_credentials wants both keys of an exchange that is used. */
-static void
-check_credentials(QmLoad *load, const QmObject *object)
-{
-    const QmExchangeConfig *exchange = (const QmExchangeConfig *) (const void *) object->base;
-
-    check_secret(load, object, "api_key", &exchange->api_key);
-    check_secret(load, object, "secret_key", &exchange->secret_key);
-}
-
-static void
-check_secret(QmLoad *load, const QmObject *object, const char *name, const QmSecret *secret)
-{
-    char path[64];
-    const QmKey *key;
-
-    snprintf(path, sizeof(path), "exchanges.*.%s", name);
-    key = qm_schema_find(path);
-    if (secret->value[0] == '\0' && !qm_place_is_set(qm_object_place(object, key)))
-        report_in(load,
-                  object,
-                  name,
-                  QM_CONFIG_ERROR,
-                  (QmFinding){"not set", NULL, NULL, "write it here, or as ${NAME} or ${file:/path}"});
-    else if (strcmp(secret->value, QM_CONFIG_MASK) == 0)
-        report_in(load, object, name, QM_CONFIG_STOPS_LIVE, (QmFinding){"masked", NULL, NULL, "put the secret back"});
-}
-
-/* check_exchange_name wants an exchange that is named to be described, where any is. */
-static void
-check_exchange_name(QmLoad *load, const QmPlace *place, const char *path, const char *name)
-{
-    const QmConfig *config = load->config;
-    const char *names = "";
-
-    if (config->exchange_count == 0 || qm_config_exchange(config, name) != NULL || !qm_load_has_room(load))
-        return;
-    for (size_t i = 0; i < config->exchange_count; i++)
-        names = qm_text_join(load->arena, names, i > 0 ? ", " : "", config->exchanges[i].name);
-    qm_load_message(load,
-                    QM_CONFIG_ERROR,
-                    place,
-                    path,
-                    (QmFinding){"not among the exchanges", qm_text_quote(load->arena, name), names, NULL});
 }
 
 /* check_markets wants something to trade, or a standby. */
@@ -178,13 +46,22 @@ check_markets(QmLoad *load)
     if (config->market_count == 0 && load->markets_listed)
         config->instance.standby = true;
     if (config->market_count == 0 && !config->instance.standby)
-        report(load,
-               QM_CONFIG_ERROR,
-               "trading.symbols",
-               (QmFinding){"nothing to trade",
-                           NULL,
-                           "a list with at least one symbol",
-                           "a standby instance says symbols: []"});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "trading.symbols",
+                       (QmFinding){"nothing to trade",
+                                   NULL,
+                                   "a list with at least one symbol",
+                                   "list what this instance trades, or may be given where it says instance.standby: "
+                                   "true"});
+    else if (config->market_count == 0)
+        qm_load_report(load,
+                       QM_CONFIG_STOPS_RUN,
+                       "trading.symbols",
+                       (QmFinding){"nothing that could be given to it",
+                                   NULL,
+                                   "a list with at least one symbol",
+                                   "list the markets that it takes over from others, and say instance.standby: true"});
     for (size_t i = 0; i < config->market_count; i++)
         check_market(load, i);
 }
@@ -200,18 +77,18 @@ check_market(QmLoad *load, size_t number)
 
     check_market_values(load, object, market);
     if (market->exchange[0] == '\0')
-        report_in(load,
-                  object,
-                  "exchange",
-                  QM_CONFIG_ERROR,
-                  (QmFinding){"not set", NULL, NULL, "name it here, or in app.current_exchange"});
+        qm_load_report_in(load,
+                          object,
+                          "exchange",
+                          QM_CONFIG_ERROR,
+                          (QmFinding){"not set", NULL, NULL, "name it here, or in app.current_exchange"});
     else if (qm_place_is_set(exchange_place))
     {
         size_t before = load->path_len;
 
         qm_path_push_key(load, object->path);
         qm_path_push_key(load, "exchange");
-        check_exchange_name(load, exchange_place, load->path, market->exchange);
+        qm_load_check_exchange_name(load, exchange_place, load->path, market->exchange);
         qm_path_pop(load, before);
     }
     if (market->symbol[0] == '\0')
@@ -222,14 +99,14 @@ check_market(QmLoad *load, size_t number)
             char found[40];
 
             snprintf(found, sizeof(found), "it on line %d before", load->objects[QM_SCOPE_MARKET].items[i].place.line);
-            report_in(load,
-                      object,
-                      "symbol",
-                      QM_CONFIG_ERROR,
-                      (QmFinding){"a market that is there twice",
-                                  qm_arena_text(load->arena, found, strlen(found)),
-                                  NULL,
-                                  "remove one of them"});
+            qm_load_report_in(load,
+                              object,
+                              "symbol",
+                              QM_CONFIG_ERROR,
+                              (QmFinding){"a market that is there twice",
+                                          qm_arena_text(load->arena, found, strlen(found)),
+                                          NULL,
+                                          "remove one of them"});
             return;
         }
 }
@@ -257,31 +134,31 @@ check_market_values(QmLoad *load, const QmObject *object, const QmMarketConfig *
         snprintf(path, sizeof(path), "trading.symbols[].%s", wanted[i].name);
         /* What is there and wrong has its message already. */
         if (wanted[i].missing && !qm_place_is_set(qm_object_place(object, qm_schema_find(path))))
-            report_in(load,
-                      object,
-                      wanted[i].name,
-                      QM_CONFIG_ERROR,
-                      (QmFinding){"not set", NULL, wanted[i].allowed, wanted[i].hint});
+            qm_load_report_in(load,
+                              object,
+                              wanted[i].name,
+                              QM_CONFIG_ERROR,
+                              (QmFinding){"not set", NULL, wanted[i].allowed, wanted[i].hint});
     }
     if (market->buy_window_size > 0 ||
         qm_place_is_set(qm_object_place(object, qm_schema_find("trading.symbols[].buy_window_size"))))
         return;
-    report_in(load,
-              object,
-              "buy_window_size",
-              QM_CONFIG_WARNING,
-              (QmFinding){"not set", NULL, "a whole number from 1 to 10000", "no instance can run without it"});
-    report_in(load,
-              object,
-              "buy_window_size",
-              QM_CONFIG_STOPS_RUN,
-              (QmFinding){"not set",
-                          NULL,
-                          "a whole number from 1 to 10000",
-                          "say how many buy orders may lie below the price"});
+    qm_load_report_in(load,
+                      object,
+                      "buy_window_size",
+                      QM_CONFIG_WARNING,
+                      (QmFinding){"not set", NULL, "a whole number from 1 to 10000", "no instance can run without it"});
+    qm_load_report_in(load,
+                      object,
+                      "buy_window_size",
+                      QM_CONFIG_STOPS_RUN,
+                      (QmFinding){"not set",
+                                  NULL,
+                                  "a whole number from 1 to 10000",
+                                  "say how many buy orders may lie below the price"});
 }
 
-/* check_allocations wants every limit to be some market's. */
+/* check_allocations wants every limit to be some market's, and no instance to run in the belief that they hold. */
 static void
 check_allocations(QmLoad *load)
 {
@@ -300,26 +177,28 @@ check_allocations(QmLoad *load)
                      strcmp(config->markets[j].exchange, allocations[i].exchange) == 0;
         if (allocations[i].symbol[0] == '\0' &&
             !qm_place_is_set(qm_object_place(object, qm_schema_find("position_allocation.allocations[].symbol"))))
-            report_in(load,
-                      object,
-                      "symbol",
-                      QM_CONFIG_ERROR,
-                      (QmFinding){"not set", NULL, "the symbol of a market", NULL});
+            qm_load_report_in(load,
+                              object,
+                              "symbol",
+                              QM_CONFIG_ERROR,
+                              (QmFinding){"not set", NULL, "the symbol of a market", NULL});
         else if (!known && config->market_count > 0 && config->allocation_enabled)
-            report_in(load,
-                      object,
-                      "symbol",
-                      QM_CONFIG_WARNING,
-                      (QmFinding){"a limit on a market that is not traded here",
-                                  qm_text_quote(load->arena, allocations[i].symbol),
-                                  NULL,
-                                  NULL});
+            qm_load_report_in(load,
+                              object,
+                              "symbol",
+                              QM_CONFIG_WARNING,
+                              (QmFinding){"a limit on a market that is not traded here",
+                                          qm_text_quote(load->arena, allocations[i].symbol),
+                                          NULL,
+                                          NULL});
     }
     if (config->allocation_enabled && config->allocation_count == 0)
-        report(load,
-               QM_CONFIG_WARNING,
-               "position_allocation",
-               (QmFinding){"enabled, and limits nothing", NULL, NULL, "list allocations"});
+        qm_load_report(load,
+                       QM_CONFIG_WARNING,
+                       "position_allocation",
+                       (QmFinding){"enabled, and limits nothing", NULL, NULL, "list allocations"});
+    if (config->allocation_enabled && config->allocation_count > 0)
+        qm_load_report(load, QM_CONFIG_STOPS_RUN, "position_allocation", qm_limit_missing);
 }
 
 static void
@@ -335,22 +214,22 @@ check_instance(QmLoad *load)
     {
         snprintf(found, sizeof(found), "%d", instance->index);
         snprintf(hint, sizeof(hint), "instance.total has to be %d at least", instance->index + 1);
-        report(load,
-               QM_CONFIG_ERROR,
-               "instance.index",
-               (QmFinding){"not below instance.total",
-                           qm_arena_text(load->arena, found, strlen(found)),
-                           NULL,
-                           qm_arena_text(load->arena, hint, strlen(hint))});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "instance.index",
+                       (QmFinding){"not below instance.total",
+                                   qm_arena_text(load->arena, found, strlen(found)),
+                                   NULL,
+                                   qm_arena_text(load->arena, hint, strlen(hint))});
     }
     if (instance->total > 1 && load->config->database.type == QM_DATABASE_SQLITE)
-        report(load,
-               QM_CONFIG_WARNING,
-               "instance.total",
-               (QmFinding){"several instances with sqlite do not know of each other's orders",
-                           NULL,
-                           NULL,
-                           "use database.type: postgres"});
+        qm_load_report(load,
+                       QM_CONFIG_WARNING,
+                       "instance.total",
+                       (QmFinding){"several instances with sqlite do not know of each other's orders",
+                                   NULL,
+                                   NULL,
+                                   "use database.type: postgres"});
 }
 
 /* check_database wants an address that fits the type of the database. */
@@ -360,25 +239,31 @@ check_database(QmLoad *load)
     QmDatabaseConfig *database = &load->config->database;
     const char *dsn = database->dsn.value;
     bool uri = strncmp(dsn, "postgres://", 11) == 0 || strncmp(dsn, "postgresql://", 13) == 0;
-    QmPlace place = place_of(load, "database.dsn");
+    QmPlace place = qm_load_place(load, "database.dsn");
     const char *example = "host=... dbname=..., service=..., or postgresql://...";
 
     if (place.wrong)
         return;
     if (strstr(dsn, QM_CONFIG_MASK) != NULL)
-        report(load, QM_CONFIG_STOPS_RUN, "database.dsn", (QmFinding){"masked", NULL, NULL, "put the password back"});
+        qm_load_report(load,
+                       QM_CONFIG_STOPS_RUN,
+                       "database.dsn",
+                       (QmFinding){"masked", NULL, NULL, "put the password back"});
     else if (database->type == QM_DATABASE_POSTGRES && dsn[0] == '\0')
-        report(load, QM_CONFIG_ERROR, "database.dsn", (QmFinding){"not set", NULL, example, NULL});
+        qm_load_report(load, QM_CONFIG_ERROR, "database.dsn", (QmFinding){"not set", NULL, example, NULL});
     else if (database->type == QM_DATABASE_POSTGRES && !uri && strchr(dsn, '=') == NULL)
-        report(load, QM_CONFIG_ERROR, "database.dsn", (QmFinding){"not an address of PostgreSQL", NULL, example, NULL});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "database.dsn",
+                       (QmFinding){"not an address of PostgreSQL", NULL, example, NULL});
     else if (database->type == QM_DATABASE_SQLITE && (uri || strstr(dsn, "dbname=") != NULL))
-        report(load,
-               QM_CONFIG_ERROR,
-               "database.dsn",
-               (QmFinding){"an address of PostgreSQL, and database.type is sqlite",
-                           NULL,
-                           "the name of a file",
-                           "set database.type: postgres"});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "database.dsn",
+                       (QmFinding){"an address of PostgreSQL, and database.type is sqlite",
+                                   NULL,
+                                   "the name of a file",
+                                   "set database.type: postgres"});
     else if (database->type == QM_DATABASE_SQLITE && dsn[0] == '\0')
         database->dsn = (QmSecret){DEFAULT_DSN, DEFAULT_DSN};
 }
@@ -396,43 +281,43 @@ check_lock(QmLoad *load)
     if (!lock->enabled)
         return;
     if (lock->type == QM_LOCK_POSTGRES && !postgres)
-        report(load,
-               QM_CONFIG_ERROR,
-               "distributed_lock.type",
-               (QmFinding){"locks in a database that is not there",
-                           "\"postgres\" with database.type: sqlite",
-                           NULL,
-                           "set database.type: postgres and database.dsn"});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "distributed_lock.type",
+                       (QmFinding){"locks in a database that is not there",
+                                   "\"postgres\" with database.type: sqlite",
+                                   NULL,
+                                   "set database.type: postgres and database.dsn"});
     if (lock->also != QM_LOCK_ALSO_NONE && lock->type != QM_LOCK_REDIS)
-        report(load,
-               QM_CONFIG_ERROR,
-               "distributed_lock.also",
-               (QmFinding){"a second lock beside one that is not redis",
-                           NULL,
-                           "none",
-                           "it serves to move from redis to postgres"});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "distributed_lock.also",
+                       (QmFinding){"a second lock beside one that is not redis",
+                                   NULL,
+                                   "none",
+                                   "it serves to move from redis to postgres"});
     else if (lock->also != QM_LOCK_ALSO_NONE && !postgres)
-        report(load,
-               QM_CONFIG_ERROR,
-               "distributed_lock.also",
-               (QmFinding){"locks in a database that is not there",
-                           "\"postgres\" with database.type: sqlite",
-                           NULL,
-                           "set database.type: postgres and database.dsn"});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "distributed_lock.also",
+                       (QmFinding){"locks in a database that is not there",
+                                   "\"postgres\" with database.type: sqlite",
+                                   NULL,
+                                   "set database.type: postgres and database.dsn"});
     if (qm_lock_uses(lock, "distributed_lock.postgres") && lock->postgres_mode == QM_LOCK_SESSION &&
         lock->postgres_renew)
-        report(load,
-               QM_CONFIG_ERROR,
-               "distributed_lock.postgres.renew",
-               (QmFinding){"nothing to renew",
-                           "\"true\" with mode: session",
-                           "false",
-                           "session locks live as long as their connection; for leases set mode: lease"});
+        qm_load_report(load,
+                       QM_CONFIG_ERROR,
+                       "distributed_lock.postgres.renew",
+                       (QmFinding){"nothing to renew",
+                                   "\"true\" with mode: session",
+                                   "false",
+                                   "session locks live as long as their connection; for leases set mode: lease"});
     if (lock->type == QM_LOCK_REDIS && strcmp(lock->redis.password.value, QM_CONFIG_MASK) == 0)
-        report(load,
-               QM_CONFIG_STOPS_RUN,
-               "distributed_lock.redis.password",
-               (QmFinding){"masked", NULL, NULL, "put the password back"});
+        qm_load_report(load,
+                       QM_CONFIG_STOPS_RUN,
+                       "distributed_lock.redis.password",
+                       (QmFinding){"masked", NULL, NULL, "put the password back"});
     check_unused_lock(load, "distributed_lock.redis");
     check_unused_lock(load, "distributed_lock.postgres");
 }
@@ -459,9 +344,9 @@ check_unused_lock(QmLoad *load, const char *section)
     for (const QmKey *key = section_key + 1; key < qm_schema + qm_schema_count && qm_schema_is_child(key, section_key);
          key++)
     {
-        QmPlace place = place_of_section(load, section);
+        QmPlace place = qm_load_place_of_section(load, section);
 
-        if (place_of(load, key->path).line == 0)
+        if (qm_load_place(load, key->path).line == 0)
             continue;
         load->unused_seen[section_key - qm_schema] = true;
         if (load->unused_place.line == 0 || place.line < load->unused_place.line)
@@ -479,17 +364,17 @@ check_risk(QmLoad *load)
 
     if ((size_t) risk->recovery_threshold <= risk->monitor_symbols.count)
         return;
-    if (risk->enabled && place_of(load, "risk_control.recovery_threshold").line > 0)
+    if (risk->enabled && qm_load_place(load, "risk_control.recovery_threshold").line > 0)
     {
         snprintf(found, sizeof(found), "%d", risk->recovery_threshold);
         snprintf(allowed, sizeof(allowed), "at most %zu", risk->monitor_symbols.count);
-        report(load,
-               QM_CONFIG_WARNING,
-               "risk_control.recovery_threshold",
-               (QmFinding){"more symbols than are monitored",
-                           qm_arena_text(load->arena, found, strlen(found)),
-                           qm_arena_text(load->arena, allowed, strlen(allowed)),
-                           "all of them are asked for"});
+        qm_load_report(load,
+                       QM_CONFIG_WARNING,
+                       "risk_control.recovery_threshold",
+                       (QmFinding){"more symbols than are monitored",
+                                   qm_arena_text(load->arena, found, strlen(found)),
+                                   qm_arena_text(load->arena, allowed, strlen(allowed)),
+                                   "all of them are asked for"});
     }
     risk->recovery_threshold = (int) risk->monitor_symbols.count;
 }
@@ -520,58 +405,4 @@ warn_unused(QmLoad *load)
                     &load->unused_place,
                     "",
                     (QmFinding){qm_text_join(load->arena, "not used: ", names, more), NULL, NULL, NULL});
-}
-
-/* report adds a message about a key of the whole file: where it is written, or what should have it. */
-static void
-report(QmLoad *load, QmConfigSeverity severity, const char *path, QmFinding finding)
-{
-    QmPlace place = place_of(load, path);
-
-    if (!qm_place_is_set(&place))
-        place = place_of_section(load, path);
-    qm_load_message(load, severity, &place, path, finding);
-}
-
-/* place_of_section returns the place of the last key on a path that the file has, or of its beginning. */
-static QmPlace
-place_of_section(const QmLoad *load, const char *path)
-{
-    QmPlace place = {.line = 1, .column = 1};
-    const QmNode *node = load->root;
-
-    while (node != NULL && node->kind == QM_NODE_MAP)
-    {
-        char name[QM_CONFIG_KEY_MAX + 1] = "";
-        size_t len = strcspn(path, ".");
-
-        strncat(name, path, len < sizeof(name) ? len : sizeof(name) - 1);
-        node = qm_node_find(node, name);
-        if (node != NULL)
-            place = (QmPlace){.line = node->key_line, .column = node->key_column};
-        path += len + (path[len] == '.');
-    }
-    return place;
-}
-
-/* place_of returns where a key of the whole file was written, if it was. */
-static QmPlace
-place_of(const QmLoad *load, const char *path)
-{
-    const QmKey *key = qm_schema_find(path);
-
-    return key != NULL && key->scope == QM_SCOPE_CONFIG ? *qm_object_place(&load->object[QM_SCOPE_CONFIG], key)
-                                                        : (QmPlace){0};
-}
-
-/* report_in adds a message about a key that belongs to an exchange, market or allocation, where that begins. */
-static void
-report_in(QmLoad *load, const QmObject *object, const char *name, QmConfigSeverity severity, QmFinding finding)
-{
-    size_t before = load->path_len;
-
-    qm_path_push_key(load, object->path);
-    qm_path_push_key(load, name);
-    qm_load_message(load, severity, &object->place, load->path, finding);
-    qm_path_pop(load, before);
 }

@@ -8,6 +8,7 @@
  *   config_value.c   one value into its typed field
  *   config_inherit.c what is not set: inherited, or the default
  *   config_check.c   rules between keys
+ *   config_exchange.c  those about exchanges
  *
  * Each step adds messages and goes on; what it could not read stays unset.
  */
@@ -112,6 +113,11 @@ typedef struct QmFinding
 extern void qm_load_message(QmLoad *load, QmConfigSeverity severity, const QmPlace *place, const char *path,
                             QmFinding finding);
 extern bool qm_load_has_room(const QmLoad *load);
+extern void qm_load_report(QmLoad *load, QmConfigSeverity severity, const char *path, QmFinding finding);
+extern void qm_load_report_in(QmLoad *load, const QmObject *object, const char *name, QmConfigSeverity severity,
+                              QmFinding finding);
+extern QmPlace qm_load_place(const QmLoad *load, const char *path);
+extern QmPlace qm_load_place_of_section(const QmLoad *load, const char *path);
 extern size_t qm_path_push_key(QmLoad *load, const char *key);
 extern size_t qm_path_push_index(QmLoad *load, size_t index);
 extern void qm_path_pop(QmLoad *load, size_t len);
@@ -135,6 +141,8 @@ extern QmPlace *qm_object_place(const QmObject *object, const QmKey *key);
 extern bool qm_place_is_set(const QmPlace *place);
 
 /* config_walk.c */
+extern const QmFinding qm_limit_missing; /* of a limit that is enabled and that nothing here enforces */
+
 extern void qm_load_walk(QmLoad *load);
 
 /* config_value.c */
@@ -163,5 +171,9 @@ extern void qm_exchange_default(QmLoad *load, QmExchangeConfig *exchange);
 /* config_check.c */
 extern void qm_load_check(QmLoad *load);
 extern bool qm_lock_uses(const QmLockConfig *lock, const char *section);
+
+/* config_exchange.c */
+extern void qm_load_check_exchanges(QmLoad *load);
+extern void qm_load_check_exchange_name(QmLoad *load, const QmPlace *place, const char *path, const char *name);
 
 #endif

@@ -83,6 +83,60 @@ qm_path_pop(QmLoad *load, size_t len)
     load->path[len] = '\0';
 }
 
+/* qm_load_report adds a message about a key of the whole file: where it is written, or what should have it. */
+void
+qm_load_report(QmLoad *load, QmConfigSeverity severity, const char *path, QmFinding finding)
+{
+    QmPlace place = qm_load_place(load, path);
+
+    if (!qm_place_is_set(&place))
+        place = qm_load_place_of_section(load, path);
+    qm_load_message(load, severity, &place, path, finding);
+}
+
+/* qm_load_place_of_section returns the place of the last key on a path that the file has, or of its beginning. */
+QmPlace
+qm_load_place_of_section(const QmLoad *load, const char *path)
+{
+    QmPlace place = {.line = 1, .column = 1};
+    const QmNode *node = load->root;
+
+    while (node != NULL && node->kind == QM_NODE_MAP)
+    {
+        char name[QM_CONFIG_KEY_MAX + 1] = "";
+        size_t len = strcspn(path, ".");
+
+        strncat(name, path, len < sizeof(name) ? len : sizeof(name) - 1);
+        node = qm_node_find(node, name);
+        if (node != NULL)
+            place = (QmPlace){.line = node->key_line, .column = node->key_column};
+        path += len + (path[len] == '.');
+    }
+    return place;
+}
+
+/* qm_load_place returns where a key of the whole file was written, if it was. */
+QmPlace
+qm_load_place(const QmLoad *load, const char *path)
+{
+    const QmKey *key = qm_schema_find(path);
+
+    return key != NULL && key->scope == QM_SCOPE_CONFIG ? *qm_object_place(&load->object[QM_SCOPE_CONFIG], key)
+                                                        : (QmPlace){0};
+}
+
+/* qm_load_report_in adds a message about a key that belongs to an exchange, market or allocation, where that begins. */
+void
+qm_load_report_in(QmLoad *load, const QmObject *object, const char *name, QmConfigSeverity severity, QmFinding finding)
+{
+    size_t before = load->path_len;
+
+    qm_path_push_key(load, object->path);
+    qm_path_push_key(load, name);
+    qm_load_message(load, severity, &object->place, load->path, finding);
+    qm_path_pop(load, before);
+}
+
 /*
  * qm_config_message_format writes a message as one line without a line break and
  * returns how long it is in full; what does not fit is cut off, as by snprintf.

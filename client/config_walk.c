@@ -370,21 +370,18 @@ note_unused(QmLoad *load, const QmNode *node, const QmKey *key)
         load->unused_place = (QmPlace){.line = node->key_line, .column = node->key_column};
 }
 
+const QmFinding qm_limit_missing = {
+    .problem = "limits losses, and is not implemented",
+    .hint = "disable it, and set limits in the database, or in grid_risk_control",
+};
+
 /* stop_for_limit keeps instances from running without a limit that somebody relies on. */
 static void
 stop_for_limit(QmLoad *load, const QmNode *node)
 {
     QmPlace place = {.line = node->key_line, .column = node->key_column};
 
-    qm_load_message(load,
-                    QM_CONFIG_STOPS_RUN,
-                    &place,
-                    load->path,
-                    (QmFinding){"limits losses, and is not implemented",
-                                NULL,
-                                NULL,
-                                "disable it, and set limits in the database, or in grid_risk_control or "
-                                "position_allocation"});
+    qm_load_message(load, QM_CONFIG_STOPS_RUN, &place, load->path, qm_limit_missing);
 }
 
 /* check_shares adds the weights of what shares one capital. */

@@ -31,6 +31,7 @@ static bool open_locks(QmRun *run);
 static bool make_markets(QmRun *run);
 static QmRunAccount *account_of(QmRun *run, const char *exchange);
 static bool open_accounts(QmRun *run);
+static const char *address_of(const char *written, const char *otherwise);
 static bool open_follow(QmRun *run);
 static bool open_member(QmRun *run);
 static bool watch(QmRun *run, int descriptor);
@@ -278,10 +279,17 @@ qm_run_addresses(const QmRun *run, const QmExchangeConfig *config, QmBinanceOpti
         options->ca_file = run->options.paper_ca_file;
         return;
     }
-    options->rest_url = config->rest_url[0] != '\0' ? config->rest_url : NULL;
-    options->ws_api_url = config->ws_api_url[0] != '\0' ? config->ws_api_url : NULL;
-    options->stream_url = config->stream_url[0] != '\0' ? config->stream_url : NULL;
+    options->rest_url = address_of(config->rest_url, config->testnet ? QM_BINANCE_TESTNET_REST_URL : NULL);
+    options->ws_api_url = address_of(config->ws_api_url, config->testnet ? QM_BINANCE_TESTNET_WS_API_URL : NULL);
+    options->stream_url = address_of(config->stream_url, config->testnet ? QM_BINANCE_TESTNET_STREAM_URL : NULL);
     options->ca_file = config->ca_file[0] != '\0' ? config->ca_file : NULL;
+}
+
+/* address_of returns the address that is written in the configuration, else the other one; NULL is the exchange's own. */
+static const char *
+address_of(const char *written, const char *otherwise)
+{
+    return written[0] != '\0' ? written : otherwise;
 }
 
 /* open_follow joins the paper exchange's followers. */

@@ -306,21 +306,27 @@ masked_secrets_stop(void **state)
 {
     QmConfig *config = load_valid("database: {type: postgres, dsn: \"host=h password=********\"}\n"
                                   "distributed_lock: {enabled: true, redis: {password: \"********\"}}\n"
-                                  "app: {current_exchange: b}\n"
-                                  "exchanges: {b: {api_key: \"********\", secret_key: s}}\n"
+                                  "app: {current_exchange: binance}\n"
+                                  "exchanges: {binance: {api_key: \"********\", secret_key: s, market: spot}}\n"
                                   "trading: {symbols: []}\n",
                                   NULL);
 
     (void) state;
     assert_string_equal(messages_of(config->stops, config->stop_count),
-                        "c.yaml:4:13: stops run with real money: exchanges.b.api_key: masked; put the secret back\n"
+                        "c.yaml:4:13: stops run with real money: exchanges.binance.api_key: masked; put the secret "
+                        "back\n"
+                        "c.yaml:5:11: stops run: trading.symbols: nothing that could be given to it, allowed: a list "
+                        "with "
+                        "at least one symbol; list the markets that it takes over from others, and say "
+                        "instance.standby: true\n"
                         "c.yaml:1:33: stops run: database.dsn: masked; put the password back\n"
                         "c.yaml:2:53: stops run: distributed_lock.redis.password: masked; put the password back");
     assert_false(qm_config_may_run(config, false));
     qm_config_free(config);
 
-    config = load_valid("app: {current_exchange: b}\nexchanges: {b: {api_key: \"********\", secret_key: s}}\ntrading: "
-                        "{symbols: []}\n",
+    config = load_valid("app: {current_exchange: binance}\n"
+                        "exchanges: {binance: {api_key: \"********\", secret_key: s, market: spot}}\n"
+                        "trading: {symbol: BTCUSDT, price_interval: 2, order_quantity: 30, buy_window_size: 5}\n",
                         NULL);
     assert_true(qm_config_may_run(config, false));
     assert_false(qm_config_may_run(config, true));

@@ -17,9 +17,9 @@
 #include <cmocka.h>
 
 /* A file that needs nothing more, to follow what a test is about. */
-#define VALID_REST                                        \
-    "app: {current_exchange: binance}\n"                  \
-    "exchanges: {binance: {api_key: k, secret_key: s}}\n" \
+#define VALID_REST                                                      \
+    "app: {current_exchange: binance}\n"                                \
+    "exchanges: {binance: {api_key: k, secret_key: s, market: spot}}\n" \
     "trading: {symbol: BTCUSDT, price_interval: 2, order_quantity: 30, buy_window_size: 5}\n"
 
 /* Pairs of names and values, up to NULL. */

@@ -106,6 +106,11 @@ every_key_is_known(void **state)
 static void
 every_key_is_accepted(void **state)
 {
+    static const char *const stops[] = {"exchanges.bitget.market",
+                                        "exchanges.bitget.rest_url",
+                                        "exchanges.bitget.ws_api_url",
+                                        "exchanges.bitget.stream_url",
+                                        "position_allocation"};
     QmConfig *config = qm_config_load_file("test/client/configs/every_key.yaml", NULL);
 
     (void) state;
@@ -121,7 +126,9 @@ every_key_is_accepted(void **state)
         "plugins, "
         "basis_monitor, event_center, strategies, backtest, watchdog, ai");
     assert_true(qm_config_ok(config));
-    assert_int_equal(config->stop_count, 0);
+    assert_int_equal(config->stop_count, sizeof(stops) / sizeof(stops[0]));
+    for (size_t i = 0; i < config->stop_count; i++)
+        assert_string_equal(config->stops[i].path, stops[i]);
     qm_config_free(config);
 }
 

@@ -74,9 +74,9 @@ values_have_a_limit(void **state)
     (void) state;
     for (size_t more = 0; more <= 1; more++)
     {
-        /* VALID_REST and what is around the list are 14 values. */
+        /* VALID_REST and what is around the list are 15 values. */
         begin(VALID_REST "plugins: {config: [");
-        repeat("x,", QM_CONFIG_NODES_MAX - 14 + more);
+        repeat("x,", QM_CONFIG_NODES_MAX - 15 + more);
         repeat("]}\n", 1);
         assert_int_equal(loads_large("too much in the file, allowed: at most 50000 values, aliases written out"),
                          more == 0);
@@ -240,7 +240,7 @@ messages_have_a_limit(void **state)
     assert_int_equal(config->stop_count, QM_CONFIG_MESSAGES_MAX);
     assert_int_equal(config->warning_count, 300); /* unknown keys, and windows that are not set */
     assert_int_equal(config->error_count, 450);   /* symbol, price_interval and order_quantity */
-    assert_int_equal(config->messages_omitted, 750 - 100 + 150 - 100);
+    assert_int_equal(config->messages_omitted, 750 - 100 + 150 + 4 - 100);
     assert_false(qm_config_may_run(config, false));
     qm_config_free(config);
 
@@ -267,7 +267,7 @@ messages_have_a_limit(void **state)
     config = load_with(large, NULL);
     assert_true(qm_config_ok(config));
     assert_int_equal(config->stop_count, QM_CONFIG_MESSAGES_MAX);
-    assert_int_equal(config->messages_omitted, 29);
+    assert_int_equal(config->messages_omitted, 64 * 6 + 1 - 100);
     assert_false(qm_config_may_run(config, false));
     qm_config_free(config);
 }
@@ -424,17 +424,17 @@ limits_that_are_missing_stop(void **state)
         {"smart_position: {enabled: true}",
          "c.yaml:3:87: stops run: trading.smart_position: limits losses, and is not implemented; disable it, and set "
          "limits in "
-         "the database, or in grid_risk_control or position_allocation"},
+         "the database, or in grid_risk_control"},
         {"smart_position: {enabled: false}", ""},
         {"smart_position: {}", ""},
         {"smart_position: {enabled: \"${ANY}\"}",
          "c.yaml:3:87: stops run: trading.smart_position: limits losses, and is not implemented; disable it, and set "
          "limits in "
-         "the database, or in grid_risk_control or position_allocation"},
+         "the database, or in grid_risk_control"},
         {"smart_position: 1",
          "c.yaml:3:87: stops run: trading.smart_position: limits losses, and is not implemented; disable it, and set "
          "limits in "
-         "the database, or in grid_risk_control or position_allocation"},
+         "the database, or in grid_risk_control"},
         {"dynamic_adjustment: {enabled: true}", ""},
         {"grid_risk_control: {enabled: true, close_condition_loss_limit: 0.1}",
          "c.yaml:3:122: stops run: trading.grid_risk_control.close_condition_loss_limit: unknown in a section that "
@@ -450,12 +450,12 @@ limits_that_are_missing_stop(void **state)
         {"symbols: [{symbol: A, total_allocated_capital: 500}]",
          "c.yaml:3:109: stops run: trading.symbols[0].total_allocated_capital: limits losses, and is not implemented; "
          "disable it, "
-         "and set limits in the database, or in grid_risk_control or position_allocation"},
+         "and set limits in the database, or in grid_risk_control"},
         {"symbols: [{symbol: A, withdrawal_policy: {enabled: true}}]", ""},
         {"symbols: [{symbol: A, withdrawal_policy: {enabled: true, principal_protection: {enabled: true}}}]",
          "c.yaml:3:144: stops run: trading.symbols[0].withdrawal_policy.principal_protection: limits losses, and is "
          "not "
-         "implemented; disable it, and set limits in the database, or in grid_risk_control or position_allocation"},
+         "implemented; disable it, and set limits in the database, or in grid_risk_control"},
         {"symbols: [{symbol: A, withdrawal_policy: {enabled: false, principal_protection: {enabled: true}}}]", ""},
     };
 
@@ -467,7 +467,7 @@ limits_that_are_missing_stop(void **state)
 
         snprintf(text,
                  sizeof(text),
-                 "app: {current_exchange: binance}\nexchanges: {binance: {api_key: k, secret_key: s}}\n"
+                 "app: {current_exchange: binance}\nexchanges: {binance: {api_key: k, secret_key: s, market: spot}}\n"
                  "trading: {symbol: BTCUSDT, price_interval: 2, order_quantity: 30, buy_window_size: 5, %s}\n",
                  cases[i].text);
         config = load_with(text, NULL);
@@ -491,6 +491,25 @@ unused_sections_that_stop(void **state)
     assert_string_equal(config->stops[0].path, "strategies.capital_allocation.total_capital");
     qm_config_free(config);
     config = load_with("strategies: {enabled: false, capital_allocation: {total_capital: 5000}}\n" VALID_REST, NULL);
+    assert_int_equal(config->stop_count, 0);
+    qm_config_free(config);
+}
+
+/* Limits of single markets stop where there are any. */
+static void
+allocations_stop(void **state)
+{
+    QmConfig *config = load_with(VALID_REST "position_allocation:\n  enabled: true\n  allocations:\n"
+                                            "    - {symbol: BTCUSDT, max_amount_usdt: 100}\n",
+                                 NULL);
+
+    (void) state;
+    assert_string_equal(messages_of(config->stops, config->stop_count),
+                        "c.yaml:4:1: stops run: position_allocation: limits losses, and is not implemented; disable "
+                        "it, and set limits in the database, or in grid_risk_control");
+    assert_false(qm_config_may_run(config, false));
+    qm_config_free(config);
+    config = load_with(VALID_REST "position_allocation: {enabled: false, allocations: [{symbol: BTCUSDT}]}\n", NULL);
     assert_int_equal(config->stop_count, 0);
     qm_config_free(config);
 }
@@ -532,6 +551,7 @@ main(void)
         cmocka_unit_test(memory_has_a_limit),
         cmocka_unit_test(limits_that_are_missing_stop),
         cmocka_unit_test(unused_sections_that_stop),
+        cmocka_unit_test(allocations_stop),
         cmocka_unit_test(messages_are_cut_off),
     };
 

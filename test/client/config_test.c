@@ -21,7 +21,7 @@ defaults(void **state)
     assert_string_equal(exchange->secret_key.value, "s");
     assert_string_equal(exchange->fee_rate, "0");
     assert_false(exchange->testnet);
-    assert_int_equal(exchange->market, QM_MARKET_FUTURES);
+    assert_int_equal(exchange->market, QM_MARKET_SPOT);
 
     assert_int_equal(config->market_count, 1);
     assert_string_equal(market->exchange, "binance");
@@ -336,7 +336,8 @@ cluster_file(void **state)
                         "distributed_lock.default_ttl, distributed_lock.redis.pool_size, notifications, storage, "
                         "web.api_key, watchdog, ai");
     assert_true(qm_config_ok(config));
-    assert_true(qm_config_may_run(config, true));
+    assert_true(qm_config_may_run(config, false));
+    assert_false(qm_config_may_run(config, true)); /* it means futures */
     assert_int_equal(config->market_count, 2);
     assert_int_equal(config->markets[1].buy_window_size, 7);
     assert_int_equal(config->markets[1].sell_window_size, 7);
@@ -382,7 +383,12 @@ standby_file(void **state)
     assert_true(config->instance.standby);
     assert_int_equal(config->instance.index, 2);
     assert_int_equal(config->market_count, 0);
-    assert_true(qm_config_may_run(config, true));
+    assert_string_equal(messages_of(config->stops, config->stop_count),
+                        "test/client/configs/standby.yaml:18:3: stops run: trading.symbols: nothing that could be "
+                        "given "
+                        "to it, allowed: a list with at least one symbol; list the markets that it takes over from "
+                        "others, and say instance.standby: true");
+    assert_false(qm_config_may_run(config, false));
     qm_config_free(config);
 }
 

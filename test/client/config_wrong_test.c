@@ -242,11 +242,11 @@ static const Wrong wrongs[] = {
 
     /* Markets. */
     {.whole = "trading: {}\n",
-     .messages = "c.yaml:1:1: error: trading.symbols: nothing to trade, allowed: a list with at least one symbol; a "
-                 "standby instance says symbols: []"},
+     .messages = "c.yaml:1:1: error: trading.symbols: nothing to trade, allowed: a list with at least one symbol; list "
+                 "what this instance trades, or may be given where it says instance.standby: true"},
     {.whole = "web: {}\n",
-     .messages = "c.yaml:1:1: error: trading.symbols: nothing to trade, allowed: a list with at least one symbol; a "
-                 "standby instance says symbols: []"},
+     .messages = "c.yaml:1:1: error: trading.symbols: nothing to trade, allowed: a list with at least one symbol; list "
+                 "what this instance trades, or may be given where it says instance.standby: true"},
     {.whole = MARKET("symbol: X, price_interval: 1, order_quantity: 1, buy_window_size: 1, exchange: binanse"),
      .messages = "c.yaml:5:87: error: trading.symbols[0].exchange: not among the exchanges, found \"binanse\", "
                  "allowed: binance"},
