@@ -227,8 +227,9 @@ take_turns(QmRun *run)
 
 /*
  * qm_run_may_trade tells whether an order may leave for a market's exchange now:
- * reports are heard, everything missed was asked for, the store is there, the exchange
- * has not asked for a rest.
+ * reports are heard, everything missed was asked for, in all markets of the account, since
+ * its reports are held back until then; the store is there, the exchange has not asked for
+ * a rest.
  */
 bool
 qm_run_may_trade(const QmRunMarket *market)
@@ -236,8 +237,8 @@ qm_run_may_trade(const QmRunMarket *market)
     const QmRunAccount *account = market->account;
     const QmMember *member = market->run->member;
 
-    return market->owned && market->sync == QM_RUN_SYNCED && account->user_up && !account->unusable &&
-           qm_run_store_is_known(market->run) && account->retry_ns <= qm_run_now_ns() &&
+    return market->owned && market->sync == QM_RUN_SYNCED && account->user_up && !account->draining &&
+           !account->unusable && qm_run_store_is_known(market->run) && account->retry_ns <= qm_run_now_ns() &&
            (member == NULL || qm_member_trusted_until_us(member) > qm_member_now_us());
 }
 
@@ -304,6 +305,7 @@ qm_run_stop(QmRun *run, const char *why, QmExit exit_code)
     run->stopping = true;
     run->exit_code = exit_code;
     run->stop_by_ns = qm_run_now_ns() + STOP_MS * QM_NS_PER_MS;
+    run->store_retry_ns = 0; /* one that is gone is asked once more at once, whatever its pause */
     qm_log(&run->log, exit_code == QM_EXIT_OK ? QM_LOG_INFO : QM_LOG_ERROR, "stopping", "why", why);
     for (size_t i = 0; i < run->market_count; i++)
     {

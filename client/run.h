@@ -204,6 +204,7 @@ struct QmRunAccount
     bool market_up;
     bool draining; /* reports are held back until all markets are synchronized */
     bool markets_asked;
+    bool monitored_known; /* the exchange has all symbols that are monitored */
     bool balances_asked;
     bool balances_known;
     bool unusable;           /* the key is refused: no order leaves until somebody mends it */
@@ -227,6 +228,7 @@ struct QmRun
     bool store_lost; /* as told to the log */
     int64_t store_retry_ns;
     int64_t store_pause_ms;
+    int64_t store_back_ns;    /* when it last came back; 0: it has never been gone */
     long store_connections;   /* of which everything was asked for that may have been missed */
     QmError store_refused;    /* to say whether it is there, as told to the log */
     int64_t store_another_ns; /* that is not done again before */

@@ -27,6 +27,7 @@ enum
     SAID_NOTICE
 };
 
+static bool watch_candles(QmRunAccount *account);
 static QmBudget *budget_of(QmRunAccount *account);
 static void listen(void *argument, const QmExchangeEvent *event);
 static void warn_once(QmRunAccount *account, int kind, const char *message, const char *why);
@@ -38,6 +39,7 @@ static void heard_candle(QmRunAccount *account, const QmExchangeEvent *event);
 static void take_balances(QmRunAccount *account, const QmExchangeBalance *list, size_t count);
 static bool filters_wanted(const QmRunMarket *market);
 static void ask_markets(QmRunAccount *account);
+static size_t add_symbol(const char **symbols, size_t count, const char *symbol);
 static void markets_told(void *argument, const QmExchangeAnswer *answer);
 static void ask_balances(QmRunAccount *account);
 static void balances_told(void *argument, const QmExchangeAnswer *answer);
@@ -46,7 +48,6 @@ static void balances_told(void *argument, const QmExchangeAnswer *answer);
 bool
 qm_run_account_open(QmRun *run, QmRunAccount *account)
 {
-    const QmRiskConfig *risk = &run->config->risk;
     QmBinanceOptions options = {
         .recv_window_ms = run->recv_window_us / 1000,
         .silence_ms = (int64_t) run->config->timing.websocket_pong_wait_s * 1000,
@@ -75,12 +76,7 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
                                                               false,
                                                               NULL) == QM_OK;
     }
-    for (size_t i = 0; fine && risk->enabled && i < risk->monitor_symbols.count; i++)
-        fine = account->exchange->functions->watch_market(account->exchange,
-                                                          risk->monitor_symbols.items[i],
-                                                          false,
-                                                          false,
-                                                          risk->interval) == QM_OK;
+    fine = fine && watch_candles(account);
     if (!fine)
         qm_log(&run->log,
                QM_LOG_ERROR,
@@ -89,6 +85,29 @@ qm_run_account_open(QmRun *run, QmRunAccount *account)
                account->name,
                "reason",
                account->exchange->functions->error(account->exchange)->message);
+    return fine;
+}
+
+/* watch_candles wants the candles that purchases pause by: of what is monitored, and of markets whose trend is looked at. */
+static bool
+watch_candles(QmRunAccount *account)
+{
+    const QmRun *run = account->run;
+    const QmRiskConfig *risk = &run->config->risk;
+    QmExchange *exchange = account->exchange;
+    bool fine = true;
+
+    for (size_t i = 0; fine && risk->enabled && i < risk->monitor_symbols.count; i++)
+        fine =
+            exchange->functions->watch_market(exchange, risk->monitor_symbols.items[i], false, false, risk->interval) ==
+            QM_OK;
+    for (size_t i = 0; fine && i < run->market_count; i++)
+    {
+        const QmMarketConfig *config = run->markets[i].config;
+
+        if (run->markets[i].account == account && config->grid_risk.enabled && config->grid_risk.trend_filter_enabled)
+            fine = exchange->functions->watch_market(exchange, config->symbol, false, false, risk->interval) == QM_OK;
+    }
     return fine;
 }
 
@@ -399,19 +418,26 @@ filters_wanted(const QmRunMarket *market)
            (market->owned && market->filters_due_us <= qm_run_market_now(market));
 }
 
-/* ask_markets asks for the filters of the account's markets. */
+/*
+ * ask_markets asks for the filters of the account's markets; the first time also for
+ * what is monitored: of a symbol that is not there no candle would ever come, and
+ * purchases would never pause.
+ */
 static void
 ask_markets(QmRunAccount *account)
 {
+    const QmRiskConfig *risk = &account->run->config->risk;
     const char *symbols[MARKETS_MAX];
     size_t count = 0;
 
-    for (size_t i = 0; i < account->run->market_count && count < MARKETS_MAX; i++)
+    for (size_t i = 0; !account->monitored_known && risk->enabled && i < risk->monitor_symbols.count; i++)
+        count = add_symbol(symbols, count, risk->monitor_symbols.items[i]);
+    for (size_t i = 0; i < account->run->market_count; i++)
     {
         const QmRunMarket *market = &account->run->markets[i];
 
         if (market->account == account && filters_wanted(market))
-            symbols[count++] = market->config->symbol;
+            count = add_symbol(symbols, count, market->config->symbol);
     }
     if (account->exchange->functions->markets(account->exchange, symbols, count, markets_told, account) != QM_OK)
     {
@@ -420,6 +446,21 @@ ask_markets(QmRunAccount *account)
     }
     account->markets_asked = true;
     account->calls++;
+}
+
+/* add_symbol adds a symbol that is not there yet, while there is room: what is left out is asked for with the next question. */
+static size_t
+add_symbol(const char **symbols, size_t count, const char *symbol)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        if (strcmp(symbols[i], symbol) == 0)
+            return count;
+    }
+    if (count == MARKETS_MAX)
+        return count;
+    symbols[count] = symbol;
+    return count + 1;
 }
 
 /* markets_told takes the filters. */
@@ -437,6 +478,8 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
                "the exchange does not know these markets",
                "account",
                account->name,
+               "or",
+               account->run->config->risk.enabled ? "risk_control.monitor_symbols" : NULL,
                "reason",
                answer->message);
         qm_run_stop(account->run, "a market is not there", QM_EXIT_NOT_FOUND);
@@ -448,6 +491,7 @@ markets_told(void *argument, const QmExchangeAnswer *answer)
         warn_once(account, SAID_MARKETS, "the markets could not be read", answer->message);
         return;
     }
+    account->monitored_known = true;
     for (size_t i = 0; i < answer->market_count; i++)
     {
         QmRunMarket *market = qm_run_account_market(account, answer->markets[i].symbol);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "command.h"
 #include "run_host.h"
 
 #define MINUTES 90
@@ -341,6 +342,60 @@ a_loud_fall_stops_the_buying(void **state)
     (void) qt_trader_done(&trader, 5);
 }
 
+/* Where one of the symbols that have to fall together is not there nothing would ever stop the buying: nothing is bought. */
+static void
+a_monitored_symbol_that_is_not_there_ends_it(void **state)
+{
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start(&trader, MINUTES, "risk_control: {enabled: true, monitor_symbols: [BTCUSDT, BTCUSDC]}\n");
+    pid = qt_trader_run(&trader);
+    assert_int_equal(qt_trader_end(pid), QM_EXIT_NOT_FOUND);
+    assert_int_equal(qt_trader_said(&trader, "does not know these markets", "or=risk_control.monitor_symbols"), 1);
+    assert_int_equal(qt_trader_logged(&trader, "info  order "), 0);
+    qt_trader_stop(&trader);
+}
+
+/* What falls slowly is not bought either where the trend is looked at, although nothing is monitored. */
+static void
+a_falling_trend_stops_the_buying(void **state)
+{
+    (void) state;
+    qt_trader_start(&trader,
+                    MINUTES,
+                    "  grid_risk_control: {enabled: true, trend_filter_enabled: true}\n"
+                    "risk_control: {average_window: 8}\n");
+    qt_trader_run_to_end(&trader);
+    assert_true(qt_trader_said(&trader, "the grid pauses", OF_MARKET, "trend") >= 2);
+    assert_true(qt_trader_logged(&trader, "the grid goes on") >= 2);
+    (void) qt_trader_done(&trader, 5);
+}
+
+/* Reports of an account are held back until all of its markets are synchronized: so long none of them places what its grid wishes. */
+static void
+a_market_waits_for_the_others_of_its_account(void **state)
+{
+    pid_t pid;
+
+    (void) state;
+    qt_trader_start_live(&trader,
+                         600,
+                         100,
+                         "  symbols: [{symbol: BTCUSDT}, {symbol: ETHUSDT}]\nsystem: {log_level: debug}\n");
+    qt_trader_fault(&trader, "{\"kind\": \"fail_before\", \"endpoint\": \"open_orders\", \"symbol\": \"ETHUSDT\"}");
+    pid = qt_trader_run(&trader);
+    qt_trader_until_said(&trader, "not synchronized yet", 5);
+    assert_int_equal(qt_trader_said(&trader, "not synchronized yet", OF_MARKET), 0);
+    assert_int_equal(qt_trader_said(&trader, "info  order ", OF_MARKET), 0);
+    (void) qt_paper_admin(&trader.paper, "DELETE", "fault", NULL);
+    qt_trader_until_said(&trader, " fill ", 2);
+    assert_true(qt_trader_said(&trader, "info  order ", OF_MARKET) > 0);
+    kill(pid, SIGTERM);
+    assert_int_equal(qt_trader_end(pid), 0);
+    qt_trader_stop(&trader);
+}
+
 /* At its end an instance sells what it has bought, and leaves alone what others have, and have ordered. */
 static void
 at_the_end_it_closes_its_own_position(void **state)
@@ -388,6 +443,9 @@ main(void)
         cmocka_unit_test(what_somebody_else_cancels_is_told),
         cmocka_unit_test(absence_is_proved_by_the_next_process),
         cmocka_unit_test(a_loud_fall_stops_the_buying),
+        cmocka_unit_test(a_monitored_symbol_that_is_not_there_ends_it),
+        cmocka_unit_test(a_falling_trend_stops_the_buying),
+        cmocka_unit_test(a_market_waits_for_the_others_of_its_account),
         cmocka_unit_test(at_the_end_it_closes_its_own_position),
     };
 

@@ -50,7 +50,7 @@ qt_trader_start_live(QtTrader *trader, int minutes, int speed, const char *more_
 {
     static int number;
     char candles[600];
-    char list[700];
+    char list[1400];
     char config[2048];
     QmError error;
 
@@ -67,6 +67,8 @@ qt_trader_start_live(QtTrader *trader, int minutes, int speed, const char *more_
     trader->paper.setup.server.weight_max = trader->paper.setup.server.orders_10s_max = -1;
     trader->paper.setup.server.orders_day_max = -1;
     snprintf(list, sizeof(list), "BTC/USDT=%s", candles);
+    if (strstr(more_config, "ETHUSDT") != NULL)
+        snprintf(list, sizeof(list), "BTC/USDT=%s,ETH/USDT=%s", candles, candles);
     assert_ok(qm_paper_setup_symbols(&trader->paper.setup, list, NULL, &error), &error);
     assert_ok(qm_paper_setup_account(&trader->paper.setup, "main", QT_PAPER_KEY, QT_PAPER_SECRET, &error), &error);
     assert_ok(qm_paper_setup_balances(&trader->paper.setup, "USDT=100000", &error), &error);

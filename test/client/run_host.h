@@ -32,7 +32,8 @@ typedef struct QtAgreement
 
 /*
  * qt_trader_start starts a paper exchange on so many minutes of a made-up market,
- * which begins anew for each test. Indented lines of more_config are of the market.
+ * which begins anew for each test. Indented lines of more_config are of the market;
+ * where they name ETHUSDT the exchange serves it, too.
  * A live one does not wait for those who follow it, but is so many times as fast as
  * real time; an instance there does not end with the data.
  */
