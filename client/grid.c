@@ -376,7 +376,10 @@ qm_grid_exit_done(const QmGrid *grid)
             if (grid->state.past[i].order.kind == QM_GRID_LIVE)
                 return false;
     }
-    return !grid->exit_closes || qm_grid_closable(grid, qm_grid_position(grid)) == 0;
+    if (!grid->exit_closes)
+        return true;
+    /* Without a price nobody knows yet what can be sold. */
+    return grid->price == 0 ? qm_grid_position(grid) == 0 : qm_grid_closable(grid, qm_grid_position(grid)) == 0;
 }
 
 /* qm_grid_resume ends the pause after a stop loss. */

@@ -338,6 +338,38 @@ another_interval_keeps_the_old_slots(void **state)
     qt_grid_close(&test);
 }
 
+/* A position that is to be sold at the end is not gone because nobody has told a price yet. */
+static void
+an_exit_without_a_price_is_not_done(void **state)
+{
+    QmGridOptions options = qt_grid_options();
+    QtGrid test;
+
+    (void) state;
+    qt_grid_open(&test, &options);
+    qm_grid_exit(test.grid, true, true);
+    assert_wishes(&test, NULL, "");
+    assert_true(qm_grid_exit_done(test.grid));
+    qt_grid_close(&test);
+
+    qt_grid_open(&test, &options);
+    (void) qt_grid_turn(&test, "100");
+    qt_grid_place_all(&test);
+    qt_grid_tell(&test, 1, "filled", "1.111");
+    qt_grid_tell(&test, 2, "canceled", NULL);
+    restart(&test, &options);
+    reconcile(&test, NULL, 0, "1.111");
+    qm_grid_exit(test.grid, true, true);
+    assert_wishes(&test, NULL, "");
+    assert_false(qm_grid_exit_done(test.grid));
+    assert_true(qm_grid_balances(test.grid, "1000", "1000"));
+    assert_wishes(&test, "100", "sell gexit 1.111 @ 99.5 taker");
+    qt_grid_place_all(&test);
+    qt_grid_tell(&test, qt_grid_order_at(&test, "gexit"), "filled", "1.111");
+    assert_true(qm_grid_exit_done(test.grid));
+    qt_grid_close(&test);
+}
+
 int
 main(void)
 {
@@ -351,6 +383,7 @@ main(void)
         cmocka_unit_test(what_the_ledger_lacks_is_taken_from_the_highest_slot),
         cmocka_unit_test(an_order_that_was_made_smaller_is_whole),
         cmocka_unit_test(another_interval_keeps_the_old_slots),
+        cmocka_unit_test(an_exit_without_a_price_is_not_done),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
