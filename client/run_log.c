@@ -3,20 +3,24 @@
  *
  * A line is made in one piece and written with one call, so that lines of several
  * processes into one file do not mix. What does not fit is cut off, and the line
- * says so. A log that cannot be written stops nobody from trading: the lines that
- * were lost are counted.
+ * says so. A log that cannot be written stops nobody from trading, nor does one whose
+ * reader has stopped: it is waited for once, and then not until it reads again. The lines
+ * that were lost are counted.
  */
 #include "run_log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 8192
+#define LOG_LINE_MAX PIPE_BUF /* so that a pipe takes a line as a whole, and without waiting once it is ready */
+#define PATIENCE_MS 200       /* with a reader that does not read */
 
 /* A line in the making; room for its end is kept. */
 typedef struct Line
@@ -41,6 +45,7 @@ static void line_add_quoted(Line *line, const char *text);
 static bool needs_quotes(const char *text);
 static void time_text(char *text, size_t size);
 static void write_out(QmLog *log, const char *text, size_t length);
+static bool takes_more(QmLog *log);
 
 /* qm_log_open sets a log up. Only a terminal gets a progress line, and only beside text. */
 void
@@ -192,7 +197,7 @@ write_out(QmLog *log, const char *text, size_t length)
 {
     while (length > 0)
     {
-        ssize_t count = write(log->descriptor, text, length);
+        ssize_t count = takes_more(log) ? write(log->descriptor, text, length) : 0;
 
         if (count < 0 && errno == EINTR)
             continue;
@@ -204,6 +209,20 @@ write_out(QmLog *log, const char *text, size_t length)
         text += count;
         length -= (size_t) count;
     }
+}
+
+/* takes_more tells whether a line can be written without waiting: a pipe or a terminal may be full, a file never is. */
+static bool
+takes_more(QmLog *log)
+{
+    struct pollfd target = {.fd = log->descriptor, .events = POLLOUT};
+    int ready;
+
+    do
+        ready = poll(&target, 1, log->stuck ? 0 : PATIENCE_MS);
+    while (ready < 0 && errno == EINTR);
+    log->stuck = ready == 0;
+    return ready != 0;
 }
 
 /* qm_log_progress shows a line that the next one replaces; nothing where there is no terminal. */

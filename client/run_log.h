@@ -22,6 +22,7 @@ typedef struct QmLog
     bool json;
     bool progress; /* a progress line may be shown */
     bool shown;    /* one is shown now, and goes before the next line is written */
+    bool stuck;    /* its reader did not read when there was something to write */
     int64_t lost;  /* lines that could not be written */
 } QmLog;
 
