@@ -18,10 +18,12 @@
 #define PAUSE_MAX_MS 5000
 #define ANOTHER_EVERY_MS 1000
 #define ASK_EVERY_MS 1000
-#define DISK_FAILS "58" /* class of SQLSTATEs */
+#define GOOD_AFTER_MS 10000 /* a store that is gone again before that has not really been back */
+#define DISK_FAILS "58"     /* class of SQLSTATEs */
 #define DAMAGED "XX001"
 
 static void lost(QmRun *run, const char *what, const QmError *error);
+static void ask_later(QmRun *run);
 
 /*
  * qm_run_store_ok tells whether a call of the store has done its work. what says what
@@ -65,15 +67,20 @@ qm_run_store_ok(QmRun *run, QmCode code, const char *what)
     return false;
 }
 
-/* lost notes that the store is gone, once. */
+/*
+ * lost notes that the store is gone, once. One that comes back and goes again, as that on
+ * a full disk, which can be read and not written, is asked less and less often: each time
+ * the exchange is asked for everything.
+ */
 static void
 lost(QmRun *run, const char *what, const QmError *error)
 {
     if (run->store_lost)
         return;
     run->store_lost = true;
-    run->store_pause_ms = PAUSE_MIN_MS;
-    run->store_retry_ns = qm_run_now_ns() + PAUSE_MIN_MS * QM_NS_PER_MS;
+    if (run->store_back_ns == 0 || qm_run_now_ns() - run->store_back_ns > GOOD_AFTER_MS * QM_NS_PER_MS)
+        run->store_pause_ms = 0;
+    ask_later(run);
     qm_log(&run->log,
            QM_LOG_ERROR,
            "the store is gone: no order leaves until it is back",
@@ -83,6 +90,16 @@ lost(QmRun *run, const char *what, const QmError *error)
            error->sqlstate,
            "reason",
            error->message);
+}
+
+/* ask_later asks for the store after a pause, which is twice the last one. */
+static void
+ask_later(QmRun *run)
+{
+    run->store_pause_ms = run->store_pause_ms == 0 ? PAUSE_MIN_MS : run->store_pause_ms * 2;
+    if (run->store_pause_ms > PAUSE_MAX_MS)
+        run->store_pause_ms = PAUSE_MAX_MS;
+    run->store_retry_ns = qm_run_now_ns() + run->store_pause_ms * QM_NS_PER_MS;
 }
 
 /* ask asks the store something that changes nothing. */
@@ -162,13 +179,11 @@ ask_again(QmRun *run)
     if (ask(run) == QM_OK)
     {
         run->store_lost = false;
+        run->store_back_ns = qm_run_now_ns();
         qm_log(&run->log, QM_LOG_INFO, "the store is back");
         return;
     }
-    run->store_pause_ms *= 2;
-    if (run->store_pause_ms > PAUSE_MAX_MS)
-        run->store_pause_ms = PAUSE_MAX_MS;
-    run->store_retry_ns = qm_run_now_ns() + run->store_pause_ms * QM_NS_PER_MS;
+    ask_later(run);
 }
 
 /* qm_run_store_look asks the store whether it is there, or back, and sees whether another one has answered since. */

@@ -172,6 +172,50 @@ without_a_store_orders_are_canceled(void **state)
     (void) qt_trader_done(&trader, 2);
 }
 
+/* gone_at returns when the log said for the number-th time that the store is gone, in milliseconds of its day. */
+static int64_t
+gone_at(int number)
+{
+    FILE *file = fopen(trader.log, "r");
+    char line[8192];
+    int64_t at = -1;
+
+    assert_non_null(file);
+    while (number > 0 && fgets(line, sizeof(line), file) != NULL)
+    {
+        int hours, minutes, seconds, ms;
+
+        if (strstr(line, "the store is gone") == NULL || --number > 0)
+            continue;
+        assert_int_equal(sscanf(line, "%*10cT%d:%d:%d.%dZ", &hours, &minutes, &seconds, &ms), 4);
+        at = (((int64_t) hours * 60 + minutes) * 60 + seconds) * 1000 + ms;
+    }
+    fclose(file);
+    assert_true(at >= 0);
+    return at;
+}
+
+/* A disk that is full can be read: what seems to be back is gone with the next write, and is asked less and less often. */
+static void
+a_store_that_comes_and_goes_is_asked_less_often(void **state)
+{
+    const int64_t day_ms = 86400000;
+    Doomed doomed;
+
+    (void) state;
+    qt_trader_start_live(&trader, 600, 100, CANCEL_ON_EXIT);
+    place_others();
+    doomed = start_doomed();
+    qt_trader_until_said(&trader, " fill ", 2);
+    fail_disk(&doomed);
+    qt_trader_until_said(&trader, "the store is gone", 6);
+    assert_true((gone_at(6) - gone_at(5) + day_ms) % day_ms >= 3200);
+    kill(doomed.pid, SIGTERM);
+    assert_int_equal(end_doomed(&doomed), 1);
+    assert_int_equal(open_orders(), 1);
+    qt_trader_stop(&trader);
+}
+
 /* The replies to cancels are lost, too: the exchange is asked before another is sent. */
 static void
 without_a_store_lost_replies_are_asked_for(void **state)
@@ -323,6 +367,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_store_orders_are_canceled),
+        cmocka_unit_test(a_store_that_comes_and_goes_is_asked_less_often),
         cmocka_unit_test(without_a_store_lost_replies_are_asked_for),
         cmocka_unit_test(without_reports_orders_are_canceled_at_the_end),
         cmocka_unit_test(a_key_that_places_nothing_cancels),
