@@ -39,7 +39,7 @@ check_run(QmInvocation *invocation)
 
     if (config == NULL)
         return exit_code;
-    qm_command_say_config(config);
+    qm_command_say_config(config, true);
     if (exit_code == QM_EXIT_OK)
     {
         text = qm_config_print(config);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static const char *environment(void *context, const char *name);
-static void say_messages(const QmConfigMessage *messages, size_t count);
+static void say_messages(const QmConfigMessage *messages, size_t count, bool real_money);
 
 /*
  * qm_command_load_config loads a file: QM_EXIT_OK, or QM_EXIT_CONFIG with a
@@ -34,23 +34,25 @@ environment(void *context, const char *name)
     return getenv(name);
 }
 
-/* qm_command_say_config writes all messages of a configuration. */
+/* qm_command_say_config writes the messages of a configuration: of what stops only real money, where that is not meant, nothing. */
 void
-qm_command_say_config(const QmConfig *config)
+qm_command_say_config(const QmConfig *config, bool real_money)
 {
-    say_messages(config->messages, config->message_count);
-    say_messages(config->stops, config->stop_count);
+    say_messages(config->messages, config->message_count, true);
+    say_messages(config->stops, config->stop_count, real_money);
     if (config->messages_omitted > 0)
         fprintf(stderr, "%s: %zu more\n", config->file, config->messages_omitted);
 }
 
 static void
-say_messages(const QmConfigMessage *messages, size_t count)
+say_messages(const QmConfigMessage *messages, size_t count, bool real_money)
 {
     for (size_t i = 0; i < count; i++)
     {
         char line[8192];
 
+        if (messages[i].severity == QM_CONFIG_STOPS_LIVE && !real_money)
+            continue;
         qm_config_message_format(&messages[i], line, sizeof(line));
         fprintf(stderr, "%s\n", line);
     }

@@ -8,6 +8,6 @@
 #include "config.h"
 
 extern QmExit qm_command_load_config(const char *path, bool strict, QmConfig **config);
-extern void qm_command_say_config(const QmConfig *config);
+extern void qm_command_say_config(const QmConfig *config, bool real_money);
 
 #endif

@@ -83,7 +83,7 @@ conninfo_choose(const QmInvocation *invocation, QmConfig **config, const char **
     if (exit_code != QM_EXIT_OK)
     {
         if (*config != NULL)
-            qm_command_say_config(*config);
+            qm_command_say_config(*config, false);
         return exit_code;
     }
     if ((*config)->database.type != QM_DATABASE_POSTGRES)

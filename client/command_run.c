@@ -60,7 +60,7 @@ run_run(QmInvocation *invocation)
     exit_code = qm_command_load_config(file, false, &config);
     if (config == NULL)
         return exit_code;
-    qm_command_say_config(config);
+    qm_command_say_config(config, real_money);
     if (exit_code == QM_EXIT_OK && !qm_config_may_run(config, real_money))
     {
         qm_say(real_money ? "With --paper it can be tried out." : NULL, "this configuration may not be run with");

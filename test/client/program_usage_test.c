@@ -198,6 +198,21 @@ test_check_config(void **state)
     assert_run(QM_EXIT_CONFIG, "", NULL, "check-config", "/nonexistent/config.yaml");
 }
 
+/* Futures are not traded with real money as if they were spot. */
+static void
+test_run_refuses_futures(void **state)
+{
+    const char *path =
+        qt_file("futures.yaml",
+                "app: {current_exchange: binance}\nexchanges: {binance: {api_key: k, secret_key: s}}\n"
+                "trading: {symbol: BTCUSDT, price_interval: 50, order_quantity: 30, buy_window_size: 5}\n");
+
+    (void) state;
+    assert_run(QM_EXIT_CONFIG, "", NULL, "run", path);
+    assert_non_null(strstr(qt_run("run", path)->err, "stops run with real money: exchanges.binance.market"));
+    assert_non_null(strstr(qt_run("run", path)->err, "With --paper it can be tried out."));
+}
+
 /* A command that needs a server says what is wrong with the file that should name it. */
 static void
 test_config_without_database(void **state)
@@ -329,6 +344,7 @@ main(void)
         cmocka_unit_test(test_wrong_command_lines),
         cmocka_unit_test(test_unreadable_conninfo),
         cmocka_unit_test(test_check_config),
+        cmocka_unit_test(test_run_refuses_futures),
         cmocka_unit_test(test_config_without_database),
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_output_that_cannot_be_written),
