@@ -39,7 +39,6 @@ static QmQuery read_positions = {
     .text = "SELECT account, symbol, sum(quantity) FROM quantmesh.position GROUP BY account, symbol",
 };
 
-static bool is_of_this_database(const QmMarketName *name);
 static void load(int database);
 static void forget_database(void);
 static void add_row(uint64 row, bool position);
@@ -87,25 +86,16 @@ qm_exposure_attach(void)
 void
 qm_exposure_forget(void)
 {
-    int database = qm_market_numbers() - 1;
+    int database = qm_market_number_find("", "");
     LOCKTAG tag;
 
     /* A database without a number has not been read, and where there are only locks needs none. */
-    while (database > 0 && !is_of_this_database(qm_market_name(database)))
-        database--;
-    if (database <= 0)
+    if (database == 0)
         return;
     qm_market_tag("", "", &tag);
     (void) LockAcquire(&tag, ExclusiveLock, false, false);
     pg_atomic_write_u32(&read_tables[database], InvalidOid);
     LockRelease(&tag, ExclusiveLock, false);
-}
-
-/* is_of_this_database tells whether a name is that of the database as a whole. */
-static bool
-is_of_this_database(const QmMarketName *name)
-{
-    return name->database == MyDatabaseId && name->account[0] == '\0' && name->symbol[0] == '\0';
 }
 
 /* load reads both tables. An error leaves the database unread. */

@@ -38,6 +38,7 @@ static int number_cache[CACHE_SIZE]; /* by hash of the name; 0: unknown */
 
 static Size shared_size(void);
 static void fill_name(QmMarketName *name, const char *account, const char *symbol);
+static int find(const QmMarketName *name);
 static int find_or_add(const QmMarketName *name);
 
 /* shared_size returns the size of the names. */
@@ -96,6 +97,16 @@ qm_market_number(const char *account, const char *symbol)
     return *cached;
 }
 
+/* qm_market_number_find returns its number without giving it one; 0 when it has none. */
+int
+qm_market_number_find(const char *account, const char *symbol)
+{
+    QmMarketName name;
+
+    fill_name(&name, account, symbol);
+    return find(&name);
+}
+
 /* fill_name makes the key; names that are too long cannot have passed the tables' checks. */
 static void
 fill_name(QmMarketName *name, const char *account, const char *symbol)
@@ -106,20 +117,30 @@ fill_name(QmMarketName *name, const char *account, const char *symbol)
     strlcpy(name->symbol, symbol, sizeof(name->symbol));
 }
 
-/* find_or_add returns the name's number, or 0 when there is no room. */
+/* find returns the name's number, or 0 when it has none. */
 static int
-find_or_add(const QmMarketName *name)
+find(const QmMarketName *name)
 {
     NumberEntry *entry;
     int number = 0;
-    bool found;
 
     LWLockAcquire(number_lock, LW_SHARED);
     entry = hash_search(number_index, name, HASH_FIND, NULL);
     if (entry != NULL)
         number = entry->number;
     LWLockRelease(number_lock);
-    if (entry != NULL || qm_market_numbers() > qm_max_markets)
+    return number;
+}
+
+/* find_or_add returns the name's number, or 0 when there is no room. */
+static int
+find_or_add(const QmMarketName *name)
+{
+    NumberEntry *entry;
+    int number = find(name);
+    bool found;
+
+    if (number != 0 || qm_market_numbers() > qm_max_markets)
         return number;
 
     LWLockAcquire(number_lock, LW_EXCLUSIVE);

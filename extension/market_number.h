@@ -23,6 +23,7 @@ extern Size qm_market_number_shmem_size(void);
 extern void qm_market_number_shmem_init(LWLock *lock);
 
 extern int qm_market_number(const char *account, const char *symbol);
+extern int qm_market_number_find(const char *account, const char *symbol);
 extern int qm_market_numbers(void);
 extern const QmMarketName *qm_market_name(int number);
 
