@@ -371,7 +371,7 @@ note_unused(QmLoad *load, const QmNode *node, const QmKey *key)
 }
 
 const QmFinding qm_limit_missing = {
-    .problem = "limits losses, and is not implemented",
+    .problem = "limits losses, and nothing here enforces it",
     .hint = "disable it, and set limits in the database, or in grid_risk_control",
 };
 

@@ -422,17 +422,20 @@ limits_that_are_missing_stop(void **state)
         const char *stops;
     } cases[] = {
         {"smart_position: {enabled: true}",
-         "c.yaml:3:87: stops run: trading.smart_position: limits losses, and is not implemented; disable it, and set "
+         "c.yaml:3:87: stops run: trading.smart_position: limits losses, and nothing here enforces it; disable it, and "
+         "set "
          "limits in "
          "the database, or in grid_risk_control"},
         {"smart_position: {enabled: false}", ""},
         {"smart_position: {}", ""},
         {"smart_position: {enabled: \"${ANY}\"}",
-         "c.yaml:3:87: stops run: trading.smart_position: limits losses, and is not implemented; disable it, and set "
+         "c.yaml:3:87: stops run: trading.smart_position: limits losses, and nothing here enforces it; disable it, and "
+         "set "
          "limits in "
          "the database, or in grid_risk_control"},
         {"smart_position: 1",
-         "c.yaml:3:87: stops run: trading.smart_position: limits losses, and is not implemented; disable it, and set "
+         "c.yaml:3:87: stops run: trading.smart_position: limits losses, and nothing here enforces it; disable it, and "
+         "set "
          "limits in "
          "the database, or in grid_risk_control"},
         {"dynamic_adjustment: {enabled: true}", ""},
@@ -448,14 +451,15 @@ limits_that_are_missing_stop(void **state)
         {"open_position_control: {enabled: no}", ""},
         {"symbols: [{symbol: A, total_allocated_capital: 0}]", ""},
         {"symbols: [{symbol: A, total_allocated_capital: 500}]",
-         "c.yaml:3:109: stops run: trading.symbols[0].total_allocated_capital: limits losses, and is not implemented; "
+         "c.yaml:3:109: stops run: trading.symbols[0].total_allocated_capital: limits losses, and nothing here "
+         "enforces it; "
          "disable it, "
          "and set limits in the database, or in grid_risk_control"},
         {"symbols: [{symbol: A, withdrawal_policy: {enabled: true}}]", ""},
         {"symbols: [{symbol: A, withdrawal_policy: {enabled: true, principal_protection: {enabled: true}}}]",
-         "c.yaml:3:144: stops run: trading.symbols[0].withdrawal_policy.principal_protection: limits losses, and is "
-         "not "
-         "implemented; disable it, and set limits in the database, or in grid_risk_control"},
+         "c.yaml:3:144: stops run: trading.symbols[0].withdrawal_policy.principal_protection: limits losses, and "
+         "nothing "
+         "here enforces it; disable it, and set limits in the database, or in grid_risk_control"},
         {"symbols: [{symbol: A, withdrawal_policy: {enabled: false, principal_protection: {enabled: true}}}]", ""},
     };
 
@@ -505,7 +509,8 @@ allocations_stop(void **state)
 
     (void) state;
     assert_string_equal(messages_of(config->stops, config->stop_count),
-                        "c.yaml:4:1: stops run: position_allocation: limits losses, and is not implemented; disable "
+                        "c.yaml:4:1: stops run: position_allocation: limits losses, and nothing here enforces it; "
+                        "disable "
                         "it, and set limits in the database, or in grid_risk_control");
     assert_false(qm_config_may_run(config, false));
     qm_config_free(config);
