@@ -119,6 +119,21 @@ start_trading(const char *more_config)
     return pid;
 }
 
+/* lose_store starts a live market and a run that trades in it, takes its disk away, and waits until it has noticed so often. */
+static Doomed
+lose_store(int times)
+{
+    Doomed doomed;
+
+    qt_trader_start_live(&trader, 600, 100, CANCEL_ON_EXIT);
+    place_others();
+    doomed = start_doomed();
+    qt_trader_until_said(&trader, " fill ", 2);
+    fail_disk(&doomed);
+    qt_trader_until_said(&trader, "the store is gone", times);
+    return doomed;
+}
+
 /* cut_stream cuts the account's stream, which cannot be subscribed again; prices and REST go on. */
 static void
 cut_stream(void)
@@ -152,12 +167,7 @@ without_a_store_orders_are_canceled(void **state)
     int canceled;
 
     (void) state;
-    qt_trader_start_live(&trader, 600, 100, CANCEL_ON_EXIT);
-    place_others();
-    doomed = start_doomed();
-    qt_trader_until_said(&trader, " fill ", 2);
-    fail_disk(&doomed);
-    qt_trader_until_said(&trader, "the store is gone", 1);
+    doomed = lose_store(1);
     assert_true(open_orders() > 1);
     kill(doomed.pid, SIGTERM);
     assert_int_equal(end_doomed(&doomed), 1);
@@ -203,12 +213,7 @@ a_store_that_comes_and_goes_is_asked_less_often(void **state)
     Doomed doomed;
 
     (void) state;
-    qt_trader_start_live(&trader, 600, 100, CANCEL_ON_EXIT);
-    place_others();
-    doomed = start_doomed();
-    qt_trader_until_said(&trader, " fill ", 2);
-    fail_disk(&doomed);
-    qt_trader_until_said(&trader, "the store is gone", 6);
+    doomed = lose_store(6);
     assert_true((gone_at(6) - gone_at(5) + day_ms) % day_ms >= 3200);
     kill(doomed.pid, SIGTERM);
     assert_int_equal(end_doomed(&doomed), 1);
@@ -223,12 +228,7 @@ without_a_store_lost_replies_are_asked_for(void **state)
     Doomed doomed;
 
     (void) state;
-    qt_trader_start_live(&trader, 600, 100, CANCEL_ON_EXIT);
-    place_others();
-    doomed = start_doomed();
-    qt_trader_until_said(&trader, " fill ", 2);
-    fail_disk(&doomed);
-    qt_trader_until_said(&trader, "the store is gone", 1);
+    doomed = lose_store(1);
     qt_trader_fault(&trader, "{\"kind\": \"drop_reply\", \"endpoint\": \"cancel\", \"count\": 3}");
     kill(doomed.pid, SIGTERM);
     assert_int_equal(end_doomed(&doomed), 1);
