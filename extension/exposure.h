@@ -58,7 +58,7 @@ extern void qm_exposure_shmem_init(void);
 /*
  * qm_exposure_attach must have been called in the transaction before orders or
  * positions are changed; it reads what is in the tables if nobody has since the
- * server started.
+ * server started, or since qm_exposure_forget.
  *
  * qm_exposure_change tells of a change that this transaction has made. What
  * grows counts at once and is taken back if the (sub)transaction ends without
