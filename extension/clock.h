@@ -24,6 +24,22 @@ qm_now_us(void)
     return (int64) now.tv_sec * QM_US_PER_S + now.tv_nsec / 1000;
 }
 
+/* qm_earlier returns the earlier of two times. Unlike Min it works out each of them once, whatever that does. */
+static inline int64
+qm_earlier(int64 one_us, int64 other_us)
+{
+    return one_us < other_us ? one_us : other_us;
+}
+
+/* qm_us_until returns the time to a deadline; 0 when it has passed. */
+static inline int64
+qm_us_until(int64 deadline_us)
+{
+    int64 left_us = deadline_us - qm_now_us();
+
+    return Max(left_us, 0);
+}
+
 /* qm_ms_until rounds the time to a deadline up to whole milliseconds, as WaitLatch wants them; 0 when it has passed. */
 static inline long
 qm_ms_until(int64 deadline_us, int64 now_us)

@@ -300,7 +300,8 @@ clock_start(void)
 bool
 qm_fence_open(void)
 {
-    uint64 first = Max(file_state.limit, clock_start());
+    uint64 start = clock_start();
+    uint64 first = Max(file_state.limit, start);
 
     if (qm_fence_limit() != 0)
         return true;

@@ -140,7 +140,9 @@ reason_of(const FloorRows *rows, int generation)
 static int
 next_generation(const FloorRows *rows)
 {
-    int generation = Max(rows->floor + timeline_lift(), qm_fence_generation());
+    int lifted = rows->floor + timeline_lift();
+    int present = qm_fence_generation();
+    int generation = Max(lifted, present);
 
     check_generation(generation);
     return generation;
@@ -150,7 +152,9 @@ next_generation(const FloorRows *rows)
 static int
 timeline_lift(void)
 {
-    return (int) Min(GetWALInsertionTimeLine(), QM_GENERATION_MAX) * QM_TIMELINE_STRIDE;
+    TimeLineID timeline = GetWALInsertionTimeLine();
+
+    return (int) Min(timeline, QM_GENERATION_MAX) * QM_TIMELINE_STRIDE;
 }
 
 /* open_floor opens quantmesh.fence_floor, without regard to the caller's rights and search_path. */

@@ -373,10 +373,11 @@ void
 qm_lease_wait(const QmKey *key, int64 until_us)
 {
     static uint32 wait_event = 0;
+    long left_ms = qm_ms_until(until_us, qm_now_us());
 
     if (wait_event == 0)
         wait_event = qm_wait_event_new("QuantmeshLease");
-    ConditionVariableTimedSleep(wait_queue(key->hash), Max(qm_ms_until(until_us, qm_now_us()), 1), wait_event);
+    ConditionVariableTimedSleep(wait_queue(key->hash), Max(left_ms, 1), wait_event);
 }
 
 /* qm_lease_wait_end ends a wait. */

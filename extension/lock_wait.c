@@ -149,8 +149,9 @@ take_advisory_lock(Waiter *waiter, const QmKey *key)
     waiter->timer_is_ours = false;
     if (waiter->deadline_us != QM_NEVER_US)
     {
-        long left_ms = Max(qm_ms_until(waiter->deadline_us, qm_now_us()), 1);
+        long left_ms = qm_ms_until(waiter->deadline_us, qm_now_us());
 
+        left_ms = Max(left_ms, 1); /* 0 would be no timeout */
         if (LockTimeout == 0 || left_ms < LockTimeout)
         {
             (void) set_config_option("lock_timeout",

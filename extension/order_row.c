@@ -475,7 +475,11 @@ count(const QmOrder *before, const QmOrder *after)
     if (before->state != after->state)
         qm_order_count_state(market, after->buy, after->state);
     if (taken && before->submitted_at != 0)
-        qm_order_observe_duration(market, after->buy, Max(GetCurrentTimestamp() - before->submitted_at, 0));
+    {
+        TimestampTz took_us = GetCurrentTimestamp() - before->submitted_at;
+
+        qm_order_observe_duration(market, after->buy, Max(took_us, 0));
+    }
 }
 
 /* qm_order_exposed says whether the order can still change the position or holds a place: column exposed. */
@@ -502,7 +506,11 @@ qm_order_exposure(const QmOrder *order, QmExposure *exposure)
     else
         exposure->shortest = amount(still);
     if (live && order->price != NULL)
-        exposure->notional = Min(amount(qm_decimal_mul(order->price, still)), QM_AMOUNT_HUGE);
+    {
+        QmAmount notional = amount(qm_decimal_mul(order->price, still));
+
+        exposure->notional = Min(notional, QM_AMOUNT_HUGE);
+    }
 }
 
 /* pending returns what of the order can still be booked; NULL for nothing. */

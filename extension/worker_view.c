@@ -26,6 +26,7 @@ static void put_launcher(ReturnSetInfo *result);
 static void put_coordinator(ReturnSetInfo *result, const QmWorkerView *view);
 static void put_time(Datum *value, bool *null, TimestampTz time);
 static bool find_own(QmWorkerView *view);
+static int64 us_since(TimestampTz time);
 static double seconds_since(TimestampTz time);
 static void put_sample(StringInfo out, const char *name, const char *type, const char *help, double value);
 static void notice(const char *name);
@@ -88,7 +89,7 @@ put_coordinator(ReturnSetInfo *result, const QmWorkerView *view)
     nulls[7] = nulls[6];
     nulls[8] = nulls[6];
     if (!nulls[8])
-        values[8] = IntervalPGetDatum(qm_interval(Max(GetCurrentTimestamp() - report->last_pass, 0)));
+        values[8] = IntervalPGetDatum(qm_interval(us_since(report->last_pass)));
     values[9] = Int64GetDatum(report->errors);
     values[10] = CStringGetTextDatum(report->last_error);
     nulls[10] = report->errors == 0;
@@ -160,11 +161,20 @@ find_own(QmWorkerView *view)
     return false;
 }
 
+/* us_since returns how long ago the time was; 0 of one that is still to come, by a clock that was set back. */
+static int64
+us_since(TimestampTz time)
+{
+    int64 passed_us = GetCurrentTimestamp() - time;
+
+    return Max(passed_us, 0);
+}
+
 /* seconds_since returns how long ago the time was. */
 static double
 seconds_since(TimestampTz time)
 {
-    return (double) Max(GetCurrentTimestamp() - time, 0) / 1e6;
+    return (double) us_since(time) / 1e6;
 }
 
 /* put_sample writes a metric of this database. */

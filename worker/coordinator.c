@@ -507,7 +507,7 @@ sleep_until_due(void)
 
     if (wait_event == 0)
         wait_event = qm_wait_event_new("QuantmeshCoordinator");
-    due_us = Min(due_us, qm_lease_next_end(INSTANCE_KEYS));
+    due_us = qm_earlier(due_us, qm_lease_next_end(INSTANCE_KEYS));
     (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, qm_ms_until(due_us, now_us), wait_event);
     ResetLatch(MyLatch);
 }

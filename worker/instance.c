@@ -283,7 +283,7 @@ refuse_living(const QmInstance *old)
     if (!old->alive)
         return;
     if (qm_instance_lease(old, &holder))
-        refuse_in_use(old, GetCurrentTimestamp() + Max(holder.deadline_us - qm_now_us(), 0));
+        refuse_in_use(old, GetCurrentTimestamp() + qm_us_until(holder.deadline_us));
     until = qm_instance_may_live_until(old);
     if (until != 0)
         refuse_in_use(old, until);

@@ -24,5 +24,5 @@ qm_instance_lease_left(PG_FUNCTION_ARGS)
     qm_instance_key(text_to_cstring(PG_GETARG_TEXT_PP(0)), &key);
     if (qm_lease_until(&key, &holder) == 0 || !holder.found)
         PG_RETURN_NULL();
-    PG_RETURN_INTERVAL_P(qm_interval(Max(holder.deadline_us - qm_now_us(), 0)));
+    PG_RETURN_INTERVAL_P(qm_interval(qm_us_until(holder.deadline_us)));
 }

@@ -83,9 +83,9 @@ qm_launcher_main(Datum arg)
         }
         qm_alarm_disarm();
         next_us = qm_ttl_enforce();
-        next_us = Min(next_us, qm_lease_sweep());
-        next_us = Min(next_us, keep_files(&retry));
-        next_us = Min(next_us, qm_supervise(reloaded));
+        next_us = qm_earlier(next_us, qm_lease_sweep());
+        next_us = qm_earlier(next_us, keep_files(&retry));
+        next_us = qm_earlier(next_us, qm_supervise(reloaded));
         reloaded = false;
         sleep_until(next_us);
     }

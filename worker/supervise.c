@@ -97,7 +97,7 @@ qm_supervise(bool reloaded)
     for (int slot = 0; slot < QM_DATABASES_MAX; slot++)
     {
         if (has_slot(slot))
-            next_us = Min(next_us, look_after(slot, now_us));
+            next_us = qm_earlier(next_us, look_after(slot, now_us));
     }
     return all_placed ? next_us : Min(next_us, now_us + BUSY_RECHECK_US);
 }

@@ -38,7 +38,7 @@ qm_ttl_enforce(void)
     if (copy == NULL)
         copy = MemoryContextAlloc(TopMemoryContext, qm_hold_backend_size());
     for (int number = 0; number < nbackends; number++)
-        next_us = Min(next_us, enforce_backend(number, copy, now_us));
+        next_us = qm_earlier(next_us, enforce_backend(number, copy, now_us));
     return next_us;
 }
 
@@ -54,7 +54,7 @@ enforce_backend(int number, QmBackend *copy, int64 now_us)
     if (!qm_hold_read(number, copy))
         return now_us + REREAD_AFTER_US;
     for (uint32 slot = 0; slot < copy->nslots; slot++)
-        next_us = Min(next_us, enforce_hold(copy, &copy->holds[slot], &backend->holds[slot], now_us));
+        next_us = qm_earlier(next_us, enforce_hold(copy, &copy->holds[slot], &backend->holds[slot], now_us));
     return next_us;
 }
 

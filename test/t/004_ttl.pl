@@ -107,6 +107,17 @@ cmp_ok(late_ms('m2', $since, 300), '<=', $limit_ms, 'the shortest of several TTL
 is($other->query("SELECT quantmesh.is_locked('m1')"), 'f', '... and every lock of the holder is free');
 ended_ok($holder, 'many');
 
+# Several holders: the launcher, which ends the one, must not forget when the other's TTL is over, whichever it looks at first. The
+# server gives the place of the process that ended last to the next one, so that the order changes from one round to the next.
+for my $round (1 .. 4)
+{
+	my ($early, $late) = map { qm_session($node, $_) } 'early', 'late';
+	hold($early, "lock('early', '300ms')");
+	my $since = hold($late, "lock('late', '400ms')");
+	cmp_ok(late_ms('late', $since, 400), '<=', $limit_ms, "a holder is ended soon after its TTL, shortly after another one was, $round");
+	$_->cut for $early, $late;
+}
+
 # A savepoint's lock does not count once it has been rolled back.
 $holder = qm_session($node, 'savepoint');
 $holder->query("BEGIN; SAVEPOINT a; SELECT quantmesh.try_xact_lock('sp', '1s'); ROLLBACK TO a; INSERT INTO written VALUES ('savepoint')");
