@@ -10,7 +10,8 @@ function median(a, n) { return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]
 
 # interval finds k and confidence: the k-th smallest and the k-th largest of n values enclose the median with probability
 # 1 - 2 P(Binomial(n, 1/2) < k), at least 99 % where n allows it. With 95 % (k = 4 of 15) two reports of 140 lines that measure
-# the same would all overlap in two cases of three; with 99 % (k = 3) they do in 98 of 100, and a target is met less easily.
+# the same by independent values would all overlap in two cases of three; with 99 % (k = 3) they do in 98 of 100. The price: a
+# target is met, and missed, less easily.
 function interval(n,   i, choose, below) {
     choose = 1; below = 0; k = 1; confidence = 1 - 2 * 0.5 ^ n
     for (i = 0; i < n / 2 - 1; i++) {
@@ -22,7 +23,7 @@ function interval(n,   i, choose, below) {
 }
 
 # bounds sorts n values, and sets low and high: the interval of the sign test, widened to the medians of the first, the middle
-# and the last third of the values in the order in which they were measured. In a full run these are its laps. Values of one
+# and the last third of the values in the order in which they were measured. In a full run these are its laps, of all that has an interval. Values of one
 # lap are more alike than those of different laps, which the sign test does not know: by it alone two runs would differ by more
 # than their intervals say.
 function bounds(a, n,   lap, i, count, part, mid) {

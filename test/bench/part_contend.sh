@@ -97,9 +97,10 @@ part_contend() {
 
 # part_standalone measures a lock call of an instance that is alone: each figure is the best of five rounds.
 part_standalone() {
-    local round ns
+    local round last ns
     make -s -j2 -C test/bench BUILD=build build/nop_speed >"$QM_LOG/build.log" 2>&1 || qm_fail "nop_speed was not built: $(tail -n 3 "$QM_LOG/build.log")"
-    for ((round = 1; round <= pairs; round++)); do
+    last=$(last_of "$pairs")
+    for ((round = $(first_of "$pairs"); round <= last; round++)); do
         ns=$(test/bench/build/nop_speed | sed -n 's/^nop: \([0-9.]*\) ns per call.*/\1/p')
         [[ -n $ns ]] || qm_fail "nop_speed has printed no time"
         printf 'standalone,"a lock call",1,%d,ours,ns,%s\n' "$round" "$ns" >&3

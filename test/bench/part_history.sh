@@ -37,6 +37,18 @@ VACUUM ANALYZE quantmesh.orders, quantmesh.live_order;
 SQL
 }
 
+# history_log_whole_pages on|off says whether the first change of a page after a checkpoint logs all of it, and makes a
+# checkpoint of which that is true: the checkpointer learns of it in its own time.
+history_log_whole_pages() {
+    psql -qX -d full -c "ALTER SYSTEM SET full_page_writes = $1" -c "SELECT pg_reload_conf()" >/dev/null
+    for _ in {1..100}; do
+        psql -qX -d full -c "CHECKPOINT"
+        if [[ $(psql -AtX -d full -c "SELECT full_page_writes = '$1' FROM pg_control_checkpoint()") == t ]]; then return; fi
+        sleep 0.1
+    done
+    qm_fail "full_page_writes does not become $1"
+}
+
 # history_first_order prints how many milliseconds the first order after a start takes in a database, in a session that
 # has read the catalogs before.
 history_first_order() {
@@ -99,6 +111,9 @@ part_history() {
     line "1 client, request ids in time, fsync off" 1 0.90 history_full history_empty
     requests=2
     line "1 client, random request ids, fsync off" 1 0.90 history_full history_empty
+    history_log_whole_pages off
+    line "1 client, random request ids, pages not logged whole, fsync off" 1 "" history_full history_empty
+    history_log_whole_pages on
     if [[ $lap -eq $laps ]]; then history_first_orders; fi
     history_end
 }

@@ -76,7 +76,7 @@ function grouped(text,   out) {
 function verdict_most(limit) { return sure < 90 ? "too few rounds to tell" : high <= limit ? "met" : low <= limit ? "within the interval" : "**missed**" }
 function verdict(target) { return sure < 90 ? "too few rounds to tell" : low >= target ? "met" : high >= target ? "within the interval" : "**missed**" }
 
-function range_text() { return sprintf("%.2f to %.2f at %.0f %%", low, high, sure) }
+function range_text(   text) { text = low < 1 ? "%.3f to %.3f" : "%.2f to %.2f"; return sprintf(text " at %.0f %%", low, high, sure) }
 
 # row keeps a line of the table of targets, and counts what became of it; "" is of no target, and stands beside one.
 function row(text, became) {
@@ -135,7 +135,7 @@ function judge(   i, p, at, n, c, list) {
     n = split(clients_of["section"], list, " ")
     for (i = 1; i <= n; i++) {
         c = list[i]
-        target_ratio("section, transaction lock, against Redis, " counted(c), contend("section", c, "quantmesh-transaction", "per_s"), contend("section", c, "redis", "per_s"), 1.5)
+        target_ratio("section as one statement, transaction lock, against Redis, " counted(c), contend("section", c, "quantmesh-transaction", "per_s"), contend("section", c, "redis", "per_s"), 1.5)
         target_ratio("section, session lock and unlock, against Redis, " counted(c), contend("section", c, "quantmesh-session", "per_s"), contend("section", c, "redis", "per_s"), 0.8)
         target_ratio("place_order against Redis lock, INSERT, unlock, " counted(c), contend("order", c, "place", "per_s"), contend("order", c, "redis-insert", "per_s"), 1.3)
     }
@@ -160,7 +160,7 @@ function judge(   i, p, at, n, c, list) {
 function targets(   i) {
     print "\n## Targets of the design\n"
     print "Rates are in a second. The ratio is ours / theirs, the median over the pairs of runs, which need not be the ratio of the two medians"
-    print "that are printed; of times, less than 1 is faster. A target is met when the whole interval of the ratio reaches it. Figures of one line"
+    print "that are printed; of times, less than 1 is faster. A target is met when the whole interval of the ratio reaches it; of deaths, when the slowest did. Figures of one line"
     print "belong together: between lines the machine has changed. The INSERT writes the same rows into quantmesh's own tables, whose CHECK"
     print "constraints PostgreSQL reads anew from their text for each statement: it says nothing of an INSERT into a table of yours.\n"
     print "| what | ours | theirs | ratio | interval | target | |"
